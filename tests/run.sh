@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Builds kq and runs its tests.  Works in a bare clone on a bare Debian 12: what is missing is installed by apt first.
+#
+#   tests/run.sh                  the quick tier of every suite, under 15 minutes on two cores
+#   tests/run.sh --suite NAME     one suite (may be given again): unit wire sim fuzz abi peer
+#   tests/run.sh --full           every number that the project promises, and the thread sanitizer
+#
+# The last line is `N passed, N failed`, counted over single test cases.  A suite that cannot run counts as a failure, so does a test program
+# that dies.  Exit status: 0 when nothing failed, 1 when something did, 2 for wrong usage.
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 2
+
+all_suites=(unit wire sim fuzz abi peer)
+suites=()
+export KQ_TEST_TIER=quick
+while [ $# -gt 0 ]; do
+  case $1 in
+    --suite) suites+=("${2:-}"); shift 2 || { echo "run.sh: --suite needs a name" >&2; exit 2; } ;;
+    --full) export KQ_TEST_TIER=full; shift ;;
+    -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
+    *) echo "run.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
+  esac
+done
+[ ${#suites[@]} -gt 0 ] || suites=("${all_suites[@]}")
+for suite in "${suites[@]}"; do
+  case " ${all_suites[*]} " in
+    *" $suite "*) ;;
+    *) echo "run.sh: no suite $suite; there are: ${all_suites[*]}" >&2; exit 2 ;;
+  esac
+done
+
+. packaging/packages.sh
+install_packages build test || echo "run.sh: not all packages could be installed; going on with what is here" >&2
+
+builds=${KQ_TEST_BUILDS:-$root/build-tests}        # one build directory for each kind of build, and what the tests download
+mkdir -p "$builds"
+passed=0
+failed=0
+failures=()
+
+# Reads the tally's lines, `pass` or `fail NAME`, and adds them up.
+count() {
+  local verdict name
+  while read -r verdict name; do
+    if [ "$verdict" = pass ]; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+      failures+=("$name")
+    fi
+  done
+}
+
+# configure KIND: the build directory of that kind, set up once.  asan and tsan keep a little optimisation: tests run by the thousand.
+configure() {
+  local kind=$1 options=(-Ddebug=true -Db_ndebug=false -Dwerror=true)
+  case $kind in
+    asan) options+=(-Doptimization=1 -Db_sanitize=address,undefined) ;;
+    tsan) options+=(-Doptimization=1 -Db_sanitize=thread) ;;
+    fuzz) options+=(-Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true) ;;
+    release) options=(-Dwerror=true) ;;
+  esac
+  [ -f "$builds/$kind/build.ninja" ] && return
+  if [ "$kind" = fuzz ]; then                       # libFuzzer comes with clang alone
+    local clang
+    clang=$(compgen -c clang++ | sort -V | tail -n 1)
+    [ -n "$clang" ] || { echo "fuzz: no clang++ here" >&2; return 1; }
+    CC=${clang/++/} CXX=$clang meson setup "$builds/$kind" "${options[@]}"
+  else
+    meson setup "$builds/$kind" "${options[@]}"
+  fi
+}
+
+# meson_suite SUITE KIND: builds what the suite's tests need and no more, runs them, counts their cases.
+meson_suite() {
+  local suite=$1 kind=$2 log=$builds/$2/meson-logs/testlog.json
+  configure "$kind" || { count <<<"fail $suite: the build could not be configured"; return; }
+  rm -f "$log"
+  meson test -C "$builds/$kind" --suite "$suite" --print-errorlogs
+  count < <(python3 tests/tally.py meson "$suite" "$log")
+}
+
+peer_suite() {
+  local output=$builds/peer.tap
+  configure release && ninja -C "$builds/release" kqd kq || { count <<<"fail peer: kqd and kq could not be built"; return; }
+  python3 tests/peer/run.py --bin "$builds/release" --work "$builds/peer" 2>&1 | tee "$output"
+  count < <(python3 tests/tally.py tap peer "$output")
+}
+
+run_suite() {
+  case $1 in
+    unit | wire | sim) meson_suite "$1" asan ;;
+    fuzz) meson_suite fuzz fuzz ;;
+    abi) meson_suite abi release ;;
+    peer) peer_suite ;;
+  esac
+}
+
+timings=()
+timed() {
+  local start=$SECONDS
+  echo "== $1"
+  "${@:2}"
+  timings+=("$1 $((SECONDS - start)) s")
+}
+
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+for suite in "${suites[@]}"; do timed "$suite" run_suite "$suite"; done
+if [ "$KQ_TEST_TIER" = full ]; then
+  for suite in "${suites[@]}"; do
+    case $suite in unit | sim) timed "$suite (thread sanitizer)" meson_suite "$suite" tsan ;; esac
+  done
+fi
+
+echo "== result"
+[ ${#timings[@]} = 0 ] || printf '%s\n' "${timings[@]}"
+[ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
