@@ -1,0 +1,486 @@
+/* kq.h: produce to and consume from Apache Kafka, and any broker that speaks its protocol.
+ *
+ *   kq_config   *config;    kq_config_new(&config);  kq_config_set(config, "bootstrap.servers", "localhost:9092");
+ *   kq_producer *producer;  kq_producer_new(config, &producer);
+ *   kq_record    record = KQ_RECORD_INIT;
+ *   record.topic = "greetings";  record.value = "hello";  record.value_len = 5;
+ *   kq_producer_send(producer, &record);
+ *   kq_producer_close(producer, -1);  kq_producer_free(producer);  kq_config_free(config);
+ *
+ * (examples/ has it with the errors looked at.)  Reading order: errors, configuration, records, batches, producer, consumer,
+ * admin, loops, versions, Kafka's error codes.
+ *
+ * Seven conventions, true of every function below.
+ *   own     kq_X_new gives you an X, kq_X_free takes it back.  Freeing NULL does nothing.  What you pass in is copied: it need
+ *           only live for the call.
+ *   borrow  A const pointer you receive belongs to the object you asked and lives as long as that object.
+ *   fail    What can fail returns kq_error *.  NULL is success; *out is written on success alone.  The error is yours: free it.
+ *   thread  Producer, consumer, admin and a loop with its own thread may be shared by threads.  Config, batch, rows, request and
+ *           error are one thread's at a time, but any thread's: they are independent of the handle that they came from and may
+ *           outlive it.
+ *   call    kq runs none of your code.  Whatever happens reaches you by poll; a descriptor says when to poll.
+ *   time    Timeouts are milliseconds: 0 asks and returns, -1 waits as long as it takes.  Points in time are milliseconds since
+ *           1970.
+ *   fork    In a forked child a handle of the parent answers KQ_ERR_FORKED; freeing it there closes descriptors, nothing more.
+ */
+#ifndef KQ_KQ_H
+#define KQ_KQ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef SWIG
+#define KQ_API
+#else
+#define KQ_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --------------------------------------------------------------------------------------------------------------- errors ---- */
+
+typedef struct kq_error kq_error;
+
+/* What to do about an error. */
+typedef enum kq_verdict {
+  KQ_OK      = 0,
+  KQ_REFUSED = 1, /* this call was wrong, or was answered with no: change it; the handle goes on */
+  KQ_RETRY   = 2, /* not now: nothing was done, do the same again later (for a full budget: after a poll) */
+  KQ_ABORT   = 3, /* the transaction cannot be committed: abort it, the handle goes on */
+  KQ_FATAL   = 4  /* the handle is of no use any more: free it */
+} kq_verdict;
+
+/* Codes: Kafka's own numbers (-1 and above; the enum kq_code at the end), and kq's, at -1000 and below. */
+typedef enum kq_own_code {
+  KQ_ERR_INTERNAL    = -1000, /* a fault in kq itself; the handle has turned fatal */
+  KQ_ERR_ARGUMENT    = -1001, /* an argument that makes no sense */
+  KQ_ERR_CONFIG      = -1002, /* a configuration key or value, or a file of them */
+  KQ_ERR_SYSTEM      = -1003, /* the operating system refused; the message has its words */
+  KQ_ERR_CLOSED      = -1004, /* the handle was closed before */
+  KQ_ERR_TIMED_OUT   = -1005, /* the time given has passed; the message says what was missing */
+  KQ_ERR_NO_ROOM     = -1006, /* a memory budget is full; the message says which, and what empties it */
+  KQ_ERR_RESOLVE     = -1007, /* a host name has no address */
+  KQ_ERR_TRANSPORT   = -1008, /* no connection could be made, or it broke */
+  KQ_ERR_PROTOCOL    = -1009, /* the peer sent what the protocol forbids */
+  KQ_ERR_NO_MEMORY   = -1010, /* the allocator refused */
+  KQ_ERR_FORKED      = -1011, /* a handle was used in the child of a fork */
+  KQ_ERR_UNSUPPORTED = -1012, /* this kq, or that broker, does not have it */
+  KQ_ERR_DATA        = -1013  /* a file, or a record batch, does not hold what it should */
+} kq_own_code;
+
+/* All of these accept NULL: code 0, verdict KQ_OK, name "NONE", an empty message. */
+KQ_API int32_t     kq_error_code(const kq_error *error);
+KQ_API const char *kq_error_name(const kq_error *error);      /* of its code: "UNKNOWN_TOPIC_OR_PARTITION", "TIMED_OUT" */
+KQ_API kq_verdict  kq_error_verdict(const kq_error *error);
+KQ_API const char *kq_error_message(const kq_error *error);   /* for a person: what failed, where, why, and what helps */
+KQ_API const char *kq_error_topic(const kq_error *error);     /* the topic that it is about; NULL: none in particular */
+KQ_API int32_t     kq_error_partition(const kq_error *error); /* the partition that it is about; -1: none in particular */
+KQ_API kq_error   *kq_error_copy(const kq_error *error);      /* yours, for instance of a const one from a batch */
+KQ_API void        kq_error_free(kq_error *error);
+/* Makes an error: for libraries on top of kq.  `message` may be NULL. */
+KQ_API kq_error   *kq_error_new(int32_t code, kq_verdict verdict, const char *message);
+/* The name of a code (the enumerator without KQ_ERR_): static; "UNKNOWN" for a number that kq does not know. */
+KQ_API const char *kq_code_name(int32_t code);
+
+/* -------------------------------------------------------------------------------------------------------- configuration ---- */
+
+/* Keys and values as Kafka names and writes them ("linger.ms", "5"); librdkafka's names are accepted as aliases.  A config is a
+ * list of strings: kq_X_new checks it as a whole and refuses an unknown key with the nearest known one, and a bad value with what
+ * is allowed.  Producer, consumer and admin know each other's keys, so one config (or file) serves all three.  The object made
+ * from it keeps a copy. */
+typedef struct kq_config kq_config;
+
+KQ_API kq_error   *kq_config_new(kq_config **out);
+KQ_API void        kq_config_free(kq_config *config);
+KQ_API kq_error   *kq_config_set(kq_config *config, const char *key, const char *value); /* replaces; value NULL: unset */
+/* Reads a Java properties file; what it sets replaces what was set before. */
+KQ_API kq_error   *kq_config_load(kq_config *config, const char *path);
+KQ_API const char *kq_config_get(const kq_config *config, const char *key); /* what was set; NULL: nothing, the default holds */
+KQ_API size_t      kq_config_count(const kq_config *config);                /* how many keys are set */
+KQ_API const char *kq_config_key_at(const kq_config *config, size_t index); /* in the order of setting; NULL past the last */
+KQ_API const char *kq_config_value_at(const kq_config *config, size_t index);
+
+/* One option of the client, for listings and documentation.  Static. */
+typedef struct kq_option {
+  size_t      size;
+  const char *name;          /* "linger.ms" */
+  const char *alias;         /* librdkafka's name, where it differs; NULL: none */
+  const char *type;          /* "string", "boolean", "int", "double", "list", "enum", "password"; times are "int", in ms */
+  const char *default_value; /* as it would be set; NULL: none */
+  const char *allowed;       /* "0 .. 900000", "none|gzip|snappy|lz4|zstd"; NULL: anything of the type */
+  const char *doc;           /* a sentence or two */
+} kq_option;
+
+KQ_API size_t           kq_option_count(void);
+KQ_API const kq_option *kq_option_at(size_t index); /* sorted by name; NULL past the last */
+
+/* -------------------------------------------------------------------------------------------------------------- records ---- */
+
+/* A header.  `key` of a received one is not terminated by a zero.  This struct never grows. */
+typedef struct kq_header {
+  const char *key;
+  size_t      key_len;
+  const void *value; /* NULL: no value */
+  size_t      value_len;
+} kq_header;
+
+typedef enum kq_timestamp_type {
+  KQ_NO_TIMESTAMP    = -1, /* of a record in an old format */
+  KQ_CREATE_TIME     = 0,  /* the producer's */
+  KQ_LOG_APPEND_TIME = 1   /* the broker's */
+} kq_timestamp_type;
+
+/* A record, on its way out, delivered, or received.  It grows at its end only: start one with KQ_RECORD_INIT. */
+typedef struct kq_record {
+  size_t           size;         /* sizeof(kq_record) as you compiled it */
+  const char      *topic;
+  int32_t          partition;    /* to send: -1 means by the key, or without one where it suits */
+  int64_t          offset;       /* filled in by delivery and by consumption; -1: not known (acks=0) */
+  int64_t          timestamp_ms; /* to send: -1 means now */
+  const void      *key;          /* NULL: no key (an empty one is no NULL) */
+  size_t           key_len;
+  const void      *value;        /* NULL: a tombstone */
+  size_t           value_len;
+  const kq_header *headers;
+  size_t           header_count;
+  uint64_t         tag;            /* yours; comes back with the delivery, and never leaves the process */
+  int32_t          leader_epoch;   /* of the received batch; -1: not known */
+  int16_t          delivery_count; /* share groups: 1 at first; else 0 */
+  int8_t           timestamp_type; /* a kq_timestamp_type; filled in by delivery and by consumption */
+} kq_record;
+
+#define KQ_RECORD_INIT {sizeof(kq_record), NULL, -1, -1, -1, NULL, 0, NULL, 0, NULL, 0, 0, -1, 0, 0}
+
+/* -------------------------------------------------------------------------------------------------------------- batches ---- */
+
+/* What poll gives: records or events.  A received batch holds on to the broker's response, which keys, values and headers point
+ * into: nothing is copied.  Held batches count in the consumer's memory budget, so free them soon. */
+typedef struct kq_batch kq_batch;
+
+typedef enum kq_batch_kind {
+  KQ_NOTHING    = 0,
+  KQ_RECORDS    = 1, /* received records; those of a partition are in order */
+  KQ_DELIVERIES = 2, /* sent records and what became of them: kq_batch_error(batch, i) is NULL where it went well */
+  KQ_ASSIGNED   = 3, /* partitions that the group has added (topic and partition of each row) */
+  KQ_REVOKED    = 4, /* partitions to be given up: committing is still possible */
+  KQ_LOST       = 5, /* partitions that are gone already: a commit would be refused */
+  KQ_EVENT      = 6  /* anything else: kq_batch_event says what */
+} kq_batch_kind;
+
+typedef enum kq_event {
+  KQ_NO_EVENT         = 0,
+  KQ_END_OF_PARTITION = 1 /* everything up to the partition's end has been handed out (only with enable.partition.eof=true): each
+                             row has topic, partition and the end as its offset.  It comes again after more records. */
+} kq_event;
+
+KQ_API kq_batch_kind    kq_batch_kind_of(const kq_batch *batch); /* KQ_NOTHING for NULL */
+KQ_API kq_event         kq_batch_event(const kq_batch *batch);
+KQ_API size_t           kq_batch_count(const kq_batch *batch);   /* 0 for NULL */
+KQ_API const kq_record *kq_batch_at(const kq_batch *batch, size_t index);    /* NULL past the last.  A cheap getter. */
+KQ_API const kq_error  *kq_batch_error(const kq_batch *batch, size_t index); /* NULL: this one went well */
+KQ_API void             kq_batch_free(kq_batch *batch);
+
+/* ------------------------------------------------------------------------------------------------------------- producer ---- */
+
+/* Sends records.  The defaults are safe: idempotent, acks=all, retried until delivery.timeout.ms, same key to same partition
+ * as Java's.  All threads of a process should share one.
+ *
+ * Memory is bounded by buffer.memory.  What is sent but not yet polled as a delivery costs a few bytes a record of it, so poll, or
+ * set delivery.report=errors or none. */
+typedef struct kq_producer kq_producer;
+
+/* Connects in the background: an unreachable cluster shows in the first send or poll, not here. */
+KQ_API kq_error *kq_producer_new(const kq_config *config, kq_producer **out);
+/* Copies the record into its partition's batch and returns: a delivery tells the outcome.  Waits up to max.block.ms where the
+ * topic is not known yet, or buffer.memory is full; then KQ_RETRY.  KQ_REFUSED: this record can never be sent (too large, no such
+ * partition, ...).  Without error there will be exactly one delivery (as far as delivery.report asks for it). */
+KQ_API kq_error *kq_producer_send(kq_producer *producer, const kq_record *record);
+/* The same, never waits: KQ_RETRY where send would. */
+KQ_API kq_error *kq_producer_try_send(kq_producer *producer, const kq_record *record);
+/* Deliveries, KQ_DELIVERIES; *out is NULL where there was none within the timeout.  A failed delivery's record has its key, value
+ * and headers again; a successful one has topic, partition, offset, timestamp and tag.  The error is KQ_FATAL alone: a record's
+ * own failure is in the batch. */
+KQ_API kq_error *kq_producer_poll(kq_producer *producer, int32_t timeout_ms, kq_batch **out);
+/* A descriptor that is readable while poll has something to give.  kq's own: do not read or close it. */
+KQ_API int       kq_producer_fd(const kq_producer *producer);
+/* Sends at once what waits for company, and waits until all that was sent before has been acknowledged or has failed.  Does not
+ * need anybody to poll.  KQ_RETRY when the time is over first. */
+KQ_API kq_error *kq_producer_flush(kq_producer *producer, int32_t timeout_ms);
+/* Records sent and neither acknowledged nor failed yet. */
+KQ_API size_t    kq_producer_pending(const kq_producer *producer);
+/* How many partitions a topic has.  Asks the cluster where that is not known, and may create the topic there, as sending would. */
+KQ_API kq_error *kq_producer_partition_count(kq_producer *producer, const char *topic, int32_t timeout_ms, int32_t *out);
+/* Takes no more records, flushes, and fails what is left when the time is over (the error says how many).  Deliveries can still be
+ * polled.  Closing twice does nothing. */
+KQ_API kq_error *kq_producer_close(kq_producer *producer, int32_t timeout_ms);
+/* Closes without waiting: what was not acknowledged is given up, unpolled deliveries are dropped. */
+KQ_API void      kq_producer_free(kq_producer *producer);
+
+/* ------------------------------------------------------------------------------------------------------------- consumer ---- */
+
+/* Reads records.  Partitions are assigned by hand (consumer groups: not in this version).  It fetches ahead of poll, within
+ * fetch.buffer.memory. */
+typedef struct kq_consumer kq_consumer;
+typedef struct kq_rows     kq_rows; /* see admin, below */
+
+/* A partition, and where in it.  It grows at its end only: start one with KQ_TOPIC_PARTITION_INIT. */
+typedef struct kq_topic_partition {
+  size_t      size; /* sizeof(kq_topic_partition) as you compiled it */
+  const char *topic;
+  int32_t     partition;
+  int64_t     offset;       /* or one of kq_offset */
+  int32_t     leader_epoch; /* of the record at offset - 1; -1: not known */
+} kq_topic_partition;
+
+/* In place of an offset: these are resolved by the broker when reading starts.  Also in place of a time. */
+typedef enum kq_offset {
+  KQ_LATEST        = -1,   /* the end: only what comes from now on */
+  KQ_EARLIEST      = -2,   /* the first record that is still there */
+  KQ_MAX_TIMESTAMP = -3,   /* the record with the largest timestamp (kq_consumer_offsets_at and list_offsets alone) */
+  KQ_DEFAULT       = -1000 /* what auto.offset.reset says */
+} kq_offset;
+
+#define KQ_TOPIC_PARTITION_INIT {sizeof(kq_topic_partition), NULL, 0, KQ_DEFAULT, -1}
+
+KQ_API kq_error *kq_consumer_new(const kq_config *config, kq_consumer **out);
+/* Reads exactly these partitions from now on (count 0: none).  A partition that was assigned before and is again, with KQ_DEFAULT,
+ * goes on where it was.  An array's elements all have the size of the first. */
+KQ_API kq_error *kq_consumer_assign(kq_consumer *consumer, const kq_topic_partition *partitions, size_t partitions_len);
+/* Goes on at another offset (or one of kq_offset).  No later poll returns a record from before the seek. */
+KQ_API kq_error *kq_consumer_seek(kq_consumer *consumer, const char *topic, int32_t partition, int64_t offset);
+/* A paused partition stays assigned, and poll returns nothing of it. */
+KQ_API kq_error *kq_consumer_pause(kq_consumer *consumer, const char *topic, int32_t partition);
+KQ_API kq_error *kq_consumer_resume(kq_consumer *consumer, const char *topic, int32_t partition);
+/* Up to max.poll.records records (KQ_RECORDS) of any of the partitions, or an event; *out is NULL where there was nothing within
+ * the timeout.  Fails with
+ *   a partition's own trouble (kq_error_topic, kq_error_partition): no such topic, not allowed, offset out of range with
+ *       auto.offset.reset=none, a batch that is corrupt.  The partition rests until a seek or a new assignment; the others go on.
+ *   KQ_ERR_NO_ROOM, KQ_RETRY: batches that you hold fill the budget: free some.
+ * Check sums are verified (check.crcs) and batches decompressed here, on your thread. */
+KQ_API kq_error *kq_consumer_poll(kq_consumer *consumer, int32_t timeout_ms, kq_batch **out);
+/* A descriptor that is readable while poll has something to give.  kq's own: do not read or close it. */
+KQ_API int       kq_consumer_fd(const kq_consumer *consumer);
+/* The offset of the next record that poll will return; one of kq_offset while the broker has not resolved that yet. */
+KQ_API kq_error *kq_consumer_position(const kq_consumer *consumer, const char *topic, int32_t partition, int64_t *out);
+/* All that is assigned, as rows (see below): topic, partition, position, end_offset and lag (-1: not known yet), paused. */
+KQ_API kq_error *kq_consumer_assignment(const kq_consumer *consumer, kq_rows **out);
+/* Asks the leaders for the first offset at or after a time (KQ_EARLIEST, KQ_LATEST or KQ_MAX_TIMESTAMP in its place) and fills in
+ * `offset` of each; -1 where there is none.  The partitions need not be assigned.  Fails as a whole with the first error. */
+KQ_API kq_error *kq_consumer_offsets_at(kq_consumer *consumer, int64_t timestamp_ms, kq_topic_partition *partitions,
+                                        size_t partitions_len, int32_t timeout_ms);
+/* How many partitions a topic has. */
+KQ_API kq_error *kq_consumer_partition_count(kq_consumer *consumer, const char *topic, int32_t timeout_ms, int32_t *out);
+/* Stops fetching and closes the connections.  Closing twice does nothing. */
+KQ_API kq_error *kq_consumer_close(kq_consumer *consumer, int32_t timeout_ms);
+KQ_API void      kq_consumer_free(kq_consumer *consumer);
+
+/* ---------------------------------------------------------------------------------------------------------------- admin ---- */
+
+/* Administration is a request with parameters, and rows with columns: one pair of kinds for all operations.
+ *
+ *   kq_request *request;  kq_request_new("create_topics", &request);
+ *   kq_request_string(request, "topic", "orders");  kq_request_int64(request, "partitions", 4);
+ *   kq_rows *rows;  kq_admin_run(admin, request, 5000, &rows);
+ *   if (kq_rows_error(rows, 0)) ...
+ *
+ * The table of all operations.  `in`: parameters; those before the bar are about the whole request, those after it are given for
+ * each item (kq_request_item starts the next); ... may be given several times, each adding a value, or not at all; = gives the
+ * default; ? may stay unset; the others must be set.  `out`: columns; x[a b] are nested rows; ? may be null.  s string, i int64,
+ * b bytes.  There is a row for each item, with its own error.  (kq_operation_... tell the same to programs, with a sentence on each.)
+ *
+ *   list_topics        in   internal:i=0
+ *                      out  topic:s topic_id:s internal:i partitions:i
+ *   describe_topics    in   | topic:s                                  (no item: all)
+ *                      out  topic:s topic_id:s internal:i
+ *                           partitions[partition:i leader:i leader_epoch:i replicas[node:i] isr[node:i] offline[node:i]]
+ *   create_topics      in   validate_only:i=0 | topic:s partitions:i=-1 replication_factor:i=-1 config:s=... assignment:s=...
+ *                      out  topic:s topic_id:s partitions:i replication_factor:i
+ *                      each config is "key=value"; each assignment is the brokers of the next partition, "1,2,3"
+ *   delete_topics      in   | topic:s
+ *                      out  topic:s topic_id:s
+ *   create_partitions  in   validate_only:i=0 | topic:s partitions:i assignment:s=...
+ *                      out  topic:s partitions:i
+ *                      partitions is the new total; the assignments are those of the added ones
+ *   describe_cluster   in
+ *                      out  cluster_id:s controller:i nodes[node:i host:s port:i rack:s? fenced:i]
+ *   describe_configs   in   documentation:i=0 | resource_type:s resource:s config:s=...
+ *                      out  resource_type:s resource:s
+ *                           configs[config:s value:s? type:s source:s read_only:i sensitive:i documentation:s?
+ *                                   synonyms[config:s value:s? source:s]]
+ *                      resource_type is topic, broker, broker_logger, client_metrics or group
+ *   alter_configs      in   validate_only:i=0 | resource_type:s resource:s config:s operation:s=set value:s?
+ *                      out  resource_type:s resource:s
+ *                      operation is set, delete, append or subtract; items of one resource are changed together and share a row
+ *   list_offsets       in   isolation:s=read_uncommitted | topic:s partition:i timestamp:i
+ *                      out  topic:s partition:i offset:i timestamp:i leader_epoch:i
+ *                      timestamp may be -1 latest, -2 earliest, -3 max timestamp, -4 earliest local, -5 latest tiered
+ */
+typedef struct kq_admin   kq_admin;
+typedef struct kq_request kq_request;
+
+KQ_API kq_error *kq_request_new(const char *operation, kq_request **out);
+KQ_API void      kq_request_free(kq_request *request);
+/* Starts one more item: what is set from now on is about it.  The first item needs no call. */
+KQ_API kq_error *kq_request_item(kq_request *request);
+/* Set a parameter.  Refused where the operation has none of that name and type. */
+KQ_API kq_error *kq_request_string(kq_request *request, const char *name, const char *value);
+KQ_API kq_error *kq_request_int64(kq_request *request, const char *name, int64_t value);
+KQ_API kq_error *kq_request_bytes(kq_request *request, const char *name, const void *value, size_t value_len);
+
+KQ_API kq_error *kq_admin_new(const kq_config *config, kq_admin **out);
+KQ_API void      kq_admin_free(kq_admin *admin);
+/* Runs a request and waits for its rows.  The error is that of the request as a whole; those of single items are in the rows.
+ * timeout_ms -1: default.api.timeout.ms.  Requests go to several brokers where they must, in as few messages as they can. */
+KQ_API kq_error *kq_admin_run(kq_admin *admin, const kq_request *request, int32_t timeout_ms, kq_rows **out);
+/* Starts a request and returns; its rows come out of poll with this tag, within default.api.timeout.ms. */
+KQ_API kq_error *kq_admin_start(kq_admin *admin, const kq_request *request, uint64_t tag);
+/* The rows of a started request that has finished; *out is NULL where there was none within the timeout.  kq_rows_failure tells
+ * whether the request as a whole failed. */
+KQ_API kq_error *kq_admin_poll(kq_admin *admin, int32_t timeout_ms, kq_rows **out);
+/* A descriptor that is readable while poll has something to give.  kq's own: do not read or close it. */
+KQ_API int       kq_admin_fd(const kq_admin *admin);
+
+KQ_API size_t          kq_rows_count(const kq_rows *rows); /* 0 for NULL */
+KQ_API const kq_error *kq_rows_error(const kq_rows *rows, size_t row);   /* of this row; NULL: it went well */
+KQ_API const kq_error *kq_rows_failure(const kq_rows *rows);             /* of the whole request; NULL: it went well */
+KQ_API uint64_t        kq_rows_tag(const kq_rows *rows);                 /* as given to kq_admin_start; else 0 */
+KQ_API const char     *kq_rows_operation(const kq_rows *rows);           /* "list_topics"; "assignment" for a consumer's */
+/* A row's value in a column.  A null, a row past the last, or a column that is not there (or of another type): NULL, or
+ * INT64_MIN. */
+KQ_API const char     *kq_rows_string(const kq_rows *rows, size_t row, const char *column);
+KQ_API int64_t         kq_rows_int64(const kq_rows *rows, size_t row, const char *column);
+KQ_API const void     *kq_rows_bytes(const kq_rows *rows, size_t row, const char *column, size_t *out_len);
+KQ_API const kq_rows  *kq_rows_nested(const kq_rows *rows, size_t row, const char *column); /* belongs to `rows` */
+KQ_API void            kq_rows_free(kq_rows *rows);
+
+/* A parameter or column of an operation, for listings and for bindings that make native types.  Static. */
+typedef struct kq_field {
+  size_t      size;
+  const char *name;          /* columns of nested rows have a dot: "partitions.leader" */
+  char        type;          /* 's' string, 'i' int64, 'b' bytes, 'r' nested rows */
+  uint8_t     nullable;      /* a column that may be null; a parameter that may stay unset */
+  uint8_t     repeated;      /* a parameter that may be given several times */
+  uint8_t     per_item;      /* a parameter that is given for each item */
+  const char *default_value; /* of a parameter; NULL: none */
+  const char *doc;
+} kq_field;
+
+KQ_API size_t          kq_operation_count(void);
+KQ_API const char     *kq_operation_name(size_t index);                              /* NULL past the last */
+KQ_API const char     *kq_operation_doc(const char *operation);                      /* NULL: no such operation */
+KQ_API const kq_field *kq_operation_parameter(const char *operation, size_t index);  /* NULL past the last */
+KQ_API const kq_field *kq_operation_column(const char *operation, size_t index);     /* NULL past the last */
+
+/* ---------------------------------------------------------------------------------------------------------------- loops ---- */
+
+/* Where a handle's connections and timers live.  kq_X_new gives each handle a thread of its own.  Otherwise make a loop first, and
+ * the handles on it with kq_X_new_on:
+ *   KQ_LOOP_THREAD  one thread of kq's, shared by all handles on it.
+ *   KQ_LOOP_HOST    no thread: you drive it from your own event loop.  Wait until kq_loop_fd is readable or
+ *                   kq_loop_next_deadline_ms has passed, then call kq_loop_step.  The loop and the handles on it are then one
+ *                   thread's; a call on them that waits (send, poll, flush, close, run) drives the loop while it does. */
+typedef struct kq_loop kq_loop;
+
+typedef enum kq_loop_kind { KQ_LOOP_THREAD = 1, KQ_LOOP_HOST = 2 } kq_loop_kind;
+
+KQ_API kq_error *kq_loop_new(kq_loop_kind kind, kq_loop **out);
+/* The loop itself lives until the last handle on it is freed. */
+KQ_API void      kq_loop_free(kq_loop *loop);
+KQ_API int       kq_loop_fd(const kq_loop *loop);               /* -1 for KQ_LOOP_THREAD.  kq's own: wait on it, no more */
+KQ_API int32_t   kq_loop_next_deadline_ms(const kq_loop *loop); /* from now, as poll(2) takes it; -1: none */
+/* Does what can be done without waiting, for a bounded time; if more is left, the descriptor stays readable. */
+KQ_API kq_error *kq_loop_step(kq_loop *loop);
+
+KQ_API kq_error *kq_producer_new_on(kq_loop *loop, const kq_config *config, kq_producer **out);
+KQ_API kq_error *kq_consumer_new_on(kq_loop *loop, const kq_config *config, kq_consumer **out);
+KQ_API kq_error *kq_admin_new_on(kq_loop *loop, const kq_config *config, kq_admin **out);
+
+/* ------------------------------------------------------------------------------------------------------------- versions ---- */
+
+#define KQ_VERSION_MAJOR 0
+#define KQ_VERSION_MINOR 1
+#define KQ_VERSION_PATCH 0
+
+KQ_API const char *kq_version(void);        /* of the library at run time: "0.1.0" */
+KQ_API int32_t     kq_version_number(void); /* major * 1000000 + minor * 1000 + patch */
+
+/* -------------------------------------------------------------------------------------------------- Kafka's error codes ---- */
+
+typedef enum kq_code {
+  KQ_ERR_UNKNOWN_SERVER_ERROR = -1,                         KQ_ERR_NONE = 0,
+  KQ_ERR_OFFSET_OUT_OF_RANGE = 1,                           KQ_ERR_CORRUPT_MESSAGE = 2,
+  KQ_ERR_UNKNOWN_TOPIC_OR_PARTITION = 3,                    KQ_ERR_INVALID_FETCH_SIZE = 4,
+  KQ_ERR_LEADER_NOT_AVAILABLE = 5,                          KQ_ERR_NOT_LEADER_OR_FOLLOWER = 6,
+  KQ_ERR_REQUEST_TIMED_OUT = 7,                             KQ_ERR_BROKER_NOT_AVAILABLE = 8,
+  KQ_ERR_REPLICA_NOT_AVAILABLE = 9,                         KQ_ERR_MESSAGE_TOO_LARGE = 10,
+  KQ_ERR_STALE_CONTROLLER_EPOCH = 11,                       KQ_ERR_OFFSET_METADATA_TOO_LARGE = 12,
+  KQ_ERR_NETWORK_EXCEPTION = 13,                            KQ_ERR_COORDINATOR_LOAD_IN_PROGRESS = 14,
+  KQ_ERR_COORDINATOR_NOT_AVAILABLE = 15,                    KQ_ERR_NOT_COORDINATOR = 16,
+  KQ_ERR_INVALID_TOPIC_EXCEPTION = 17,                      KQ_ERR_RECORD_LIST_TOO_LARGE = 18,
+  KQ_ERR_NOT_ENOUGH_REPLICAS = 19,                          KQ_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20,
+  KQ_ERR_INVALID_REQUIRED_ACKS = 21,                        KQ_ERR_ILLEGAL_GENERATION = 22,
+  KQ_ERR_INCONSISTENT_GROUP_PROTOCOL = 23,                  KQ_ERR_INVALID_GROUP_ID = 24,
+  KQ_ERR_UNKNOWN_MEMBER_ID = 25,                            KQ_ERR_INVALID_SESSION_TIMEOUT = 26,
+  KQ_ERR_REBALANCE_IN_PROGRESS = 27,                        KQ_ERR_INVALID_COMMIT_OFFSET_SIZE = 28,
+  KQ_ERR_TOPIC_AUTHORIZATION_FAILED = 29,                   KQ_ERR_GROUP_AUTHORIZATION_FAILED = 30,
+  KQ_ERR_CLUSTER_AUTHORIZATION_FAILED = 31,                 KQ_ERR_INVALID_TIMESTAMP = 32,
+  KQ_ERR_UNSUPPORTED_SASL_MECHANISM = 33,                   KQ_ERR_ILLEGAL_SASL_STATE = 34,
+  KQ_ERR_UNSUPPORTED_VERSION = 35,                          KQ_ERR_TOPIC_ALREADY_EXISTS = 36,
+  KQ_ERR_INVALID_PARTITIONS = 37,                           KQ_ERR_INVALID_REPLICATION_FACTOR = 38,
+  KQ_ERR_INVALID_REPLICA_ASSIGNMENT = 39,                   KQ_ERR_INVALID_CONFIG = 40,
+  KQ_ERR_NOT_CONTROLLER = 41,                               KQ_ERR_INVALID_REQUEST = 42,
+  KQ_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT = 43,               KQ_ERR_POLICY_VIOLATION = 44,
+  KQ_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER = 45,                 KQ_ERR_DUPLICATE_SEQUENCE_NUMBER = 46,
+  KQ_ERR_INVALID_PRODUCER_EPOCH = 47,                       KQ_ERR_INVALID_TXN_STATE = 48,
+  KQ_ERR_INVALID_PRODUCER_ID_MAPPING = 49,                  KQ_ERR_INVALID_TRANSACTION_TIMEOUT = 50,
+  KQ_ERR_CONCURRENT_TRANSACTIONS = 51,                      KQ_ERR_TRANSACTION_COORDINATOR_FENCED = 52,
+  KQ_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53,        KQ_ERR_SECURITY_DISABLED = 54,
+  KQ_ERR_OPERATION_NOT_ATTEMPTED = 55,                      KQ_ERR_KAFKA_STORAGE_ERROR = 56,
+  KQ_ERR_LOG_DIR_NOT_FOUND = 57,                            KQ_ERR_SASL_AUTHENTICATION_FAILED = 58,
+  KQ_ERR_UNKNOWN_PRODUCER_ID = 59,                          KQ_ERR_REASSIGNMENT_IN_PROGRESS = 60,
+  KQ_ERR_DELEGATION_TOKEN_AUTH_DISABLED = 61,               KQ_ERR_DELEGATION_TOKEN_NOT_FOUND = 62,
+  KQ_ERR_DELEGATION_TOKEN_OWNER_MISMATCH = 63,              KQ_ERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED = 64,
+  KQ_ERR_DELEGATION_TOKEN_AUTHORIZATION_FAILED = 65,        KQ_ERR_DELEGATION_TOKEN_EXPIRED = 66,
+  KQ_ERR_INVALID_PRINCIPAL_TYPE = 67,                       KQ_ERR_NON_EMPTY_GROUP = 68,
+  KQ_ERR_GROUP_ID_NOT_FOUND = 69,                           KQ_ERR_FETCH_SESSION_ID_NOT_FOUND = 70,
+  KQ_ERR_INVALID_FETCH_SESSION_EPOCH = 71,                  KQ_ERR_LISTENER_NOT_FOUND = 72,
+  KQ_ERR_TOPIC_DELETION_DISABLED = 73,                      KQ_ERR_FENCED_LEADER_EPOCH = 74,
+  KQ_ERR_UNKNOWN_LEADER_EPOCH = 75,                         KQ_ERR_UNSUPPORTED_COMPRESSION_TYPE = 76,
+  KQ_ERR_STALE_BROKER_EPOCH = 77,                           KQ_ERR_OFFSET_NOT_AVAILABLE = 78,
+  KQ_ERR_MEMBER_ID_REQUIRED = 79,                           KQ_ERR_PREFERRED_LEADER_NOT_AVAILABLE = 80,
+  KQ_ERR_GROUP_MAX_SIZE_REACHED = 81,                       KQ_ERR_FENCED_INSTANCE_ID = 82,
+  KQ_ERR_ELIGIBLE_LEADERS_NOT_AVAILABLE = 83,               KQ_ERR_ELECTION_NOT_NEEDED = 84,
+  KQ_ERR_NO_REASSIGNMENT_IN_PROGRESS = 85,                  KQ_ERR_GROUP_SUBSCRIBED_TO_TOPIC = 86,
+  KQ_ERR_INVALID_RECORD = 87,                               KQ_ERR_UNSTABLE_OFFSET_COMMIT = 88,
+  KQ_ERR_THROTTLING_QUOTA_EXCEEDED = 89,                    KQ_ERR_PRODUCER_FENCED = 90,
+  KQ_ERR_RESOURCE_NOT_FOUND = 91,                           KQ_ERR_DUPLICATE_RESOURCE = 92,
+  KQ_ERR_UNACCEPTABLE_CREDENTIAL = 93,                      KQ_ERR_INCONSISTENT_VOTER_SET = 94,
+  KQ_ERR_INVALID_UPDATE_VERSION = 95,                       KQ_ERR_FEATURE_UPDATE_FAILED = 96,
+  KQ_ERR_PRINCIPAL_DESERIALIZATION_FAILURE = 97,            KQ_ERR_SNAPSHOT_NOT_FOUND = 98,
+  KQ_ERR_POSITION_OUT_OF_RANGE = 99,                        KQ_ERR_UNKNOWN_TOPIC_ID = 100,
+  KQ_ERR_DUPLICATE_BROKER_REGISTRATION = 101,               KQ_ERR_BROKER_ID_NOT_REGISTERED = 102,
+  KQ_ERR_INCONSISTENT_TOPIC_ID = 103,                       KQ_ERR_INCONSISTENT_CLUSTER_ID = 104,
+  KQ_ERR_TRANSACTIONAL_ID_NOT_FOUND = 105,                  KQ_ERR_FETCH_SESSION_TOPIC_ID_ERROR = 106,
+  KQ_ERR_INELIGIBLE_REPLICA = 107,                          KQ_ERR_NEW_LEADER_ELECTED = 108,
+  KQ_ERR_OFFSET_MOVED_TO_TIERED_STORAGE = 109,              KQ_ERR_FENCED_MEMBER_EPOCH = 110,
+  KQ_ERR_UNRELEASED_INSTANCE_ID = 111,                      KQ_ERR_UNSUPPORTED_ASSIGNOR = 112,
+  KQ_ERR_STALE_MEMBER_EPOCH = 113,                          KQ_ERR_MISMATCHED_ENDPOINT_TYPE = 114,
+  KQ_ERR_UNSUPPORTED_ENDPOINT_TYPE = 115,                   KQ_ERR_UNKNOWN_CONTROLLER_ID = 116,
+  KQ_ERR_UNKNOWN_SUBSCRIPTION_ID = 117,                     KQ_ERR_TELEMETRY_TOO_LARGE = 118,
+  KQ_ERR_INVALID_REGISTRATION = 119,                        KQ_ERR_TRANSACTION_ABORTABLE = 120,
+  KQ_ERR_INVALID_RECORD_STATE = 121,                        KQ_ERR_SHARE_SESSION_NOT_FOUND = 122,
+  KQ_ERR_INVALID_SHARE_SESSION_EPOCH = 123,                 KQ_ERR_FENCED_STATE_EPOCH = 124,
+  KQ_ERR_INVALID_VOTER_KEY = 125,                           KQ_ERR_DUPLICATE_VOTER = 126,
+  KQ_ERR_VOTER_NOT_FOUND = 127,                             KQ_ERR_INVALID_REGULAR_EXPRESSION = 128,
+  KQ_ERR_REBOOTSTRAP_REQUIRED = 129,                        KQ_ERR_STREAMS_INVALID_TOPOLOGY = 130,
+  KQ_ERR_STREAMS_INVALID_TOPOLOGY_EPOCH = 131,              KQ_ERR_STREAMS_TOPOLOGY_FENCED = 132,
+  KQ_ERR_SHARE_SESSION_LIMIT_REACHED = 133
+} kq_code;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KQ_KQ_H */
