@@ -45,11 +45,11 @@ struct Broker {
   std::unique_ptr<FetchSessions> fetch_sessions;
 
   // The metadata as it is now: immutable, swapped whole.  A request keeps the one it began with (Call::image).
-  std::shared_ptr<const Image> image() const { return image_.load(std::memory_order_acquire); }
-  void publish(std::shared_ptr<const Image> next) { image_.store(std::move(next), std::memory_order_release); }
+  std::shared_ptr<const cluster::Image> image() const { return image_.load(std::memory_order_acquire); }
+  void publish(std::shared_ptr<const cluster::Image> next) { image_.store(std::move(next), std::memory_order_release); }
 
  private:
-  std::atomic<std::shared_ptr<const Image>> image_;
+  std::atomic<std::shared_ptr<const cluster::Image>> image_;
 };
 
 }  // namespace kq::broker

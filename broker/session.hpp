@@ -11,9 +11,11 @@
 #include "broker/log/file.hpp"
 #include "libkq/net/loop.hpp"
 
-namespace kq::broker {
-
+namespace kq::cluster {
 struct Image;
+}
+
+namespace kq::broker {
 
 // A connection's identity.  One a connection, on its loop's thread.
 struct Session {
@@ -39,7 +41,7 @@ struct FileSlice {
 struct Call {
   Session& session;
   Loop& loop;
-  std::shared_ptr<const Image> image;             // the metadata as it was when the request began
+  std::shared_ptr<const cluster::Image> image;             // the metadata as it was when the request began
   int16_t version = 0;                            // of the request and its answer
   int32_t correlation_id = 0;
   std::string_view client_id;                     // the empty one where none was sent
