@@ -1,0 +1,160 @@
+// The configuration of a broker and of its topics: Kafka's keys, parsed and checked once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libkq/base/result.hpp"
+
+namespace kq::broker {
+
+// What somebody wrote, by name: a properties file, then --set, the later over the earlier.
+using Settings = std::map<std::string, std::string, std::less<>>;
+
+// Java's properties syntax: `key=value`, `key: value` or `key value`, # and ! comments, \ before a line's end, \t \n \r \f \uXXXX.
+Result<Settings> parse_properties(std::string_view text);
+
+enum class SecurityProtocol : int16_t { plaintext = 0, ssl = 1, sasl_plaintext = 2, sasl_ssl = 3 };
+const char* name_of(SecurityProtocol);
+
+struct Listener {
+  std::string name;                               // in capitals
+  std::string host;                               // empty: every interface
+  uint16_t port = 0;                              // 0: any that is free
+  SecurityProtocol protocol = SecurityProtocol::plaintext;
+
+  std::string text() const;                       // PLAINTEXT://127.0.0.1:9092
+};
+
+enum class CompressionType : int8_t { producer = -1, uncompressed = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };
+enum class TimestampType : int8_t { create_time = 0, log_append_time = 1 };
+
+// When an acks=all answer waits for fdatasync: never, or always.  kq's addition (log.flush.acks).
+enum class FlushAcks : uint8_t { none, all };
+
+// What holds for one topic: its own settings over the brokers', over Kafka's defaults.  A plain value.
+struct TopicConfig {
+  bool compact = false;                           // cleanup.policy
+  bool remove = true;                             // cleanup.policy has `delete`
+  CompressionType compression_type = CompressionType::producer;
+  int32_t compression_gzip_level = -1;
+  int32_t compression_lz4_level = 9;
+  int32_t compression_zstd_level = 3;
+  int64_t delete_retention_ms = 0;
+  int64_t file_delete_delay_ms = 0;
+  int64_t flush_messages = 0;
+  int64_t flush_ms = 0;
+  int32_t index_interval_bytes = 0;
+  int64_t max_compaction_lag_ms = 0;
+  int32_t max_message_bytes = 0;
+  int64_t message_timestamp_after_max_ms = 0;
+  int64_t message_timestamp_before_max_ms = 0;
+  TimestampType message_timestamp_type = TimestampType::create_time;
+  double min_cleanable_dirty_ratio = 0;
+  int64_t min_compaction_lag_ms = 0;
+  int32_t min_insync_replicas = 1;
+  bool preallocate = false;
+  int64_t retention_bytes = -1;                   // -1: no bound, as for retention_ms
+  int64_t retention_ms = -1;
+  int32_t segment_bytes = 0;
+  int32_t segment_index_bytes = 0;
+  int64_t segment_jitter_ms = 0;
+  int64_t segment_ms = 0;
+  bool unclean_leader_election_enable = false;
+
+  bool operator==(const TopicConfig&) const = default;
+};
+
+// A broker's own configuration, as it was started with: settings over defaults.  Members bear Kafka's names.
+struct Config {
+  // The node and its place.
+  int32_t node_id = 1;
+  std::vector<std::string> log_dirs;
+  std::string metadata_log_dir;                   // the first of log_dirs where none is named
+  std::optional<std::string> broker_rack;
+
+  // The network.
+  std::vector<Listener> listeners;                // those to be bound; the controller's are not among them
+  std::vector<Listener> advertised_listeners;     // of the same names, and maybe others
+  std::vector<Listener> controller_listeners;     // accepted, named in the voter set, and not bound
+  std::vector<std::string> controller_listener_names;
+  std::string inter_broker_listener_name;
+  int32_t num_network_threads = 0;
+  int32_t num_io_threads = 0;
+  int32_t socket_request_max_bytes = 0;
+  int32_t socket_send_buffer_bytes = 0;           // -1: the system's, as below
+  int32_t socket_receive_buffer_bytes = 0;
+  int32_t socket_listen_backlog_size = 0;
+  int32_t max_connections = 0;
+  int32_t max_connections_per_ip = 0;
+  std::map<std::string, int32_t, std::less<>> max_connections_per_ip_overrides;
+  int64_t connections_max_idle_ms = 0;
+  int32_t queued_max_requests = 0;
+  int64_t queued_max_request_bytes = 0;           // -1: no bound
+  int32_t fetch_max_bytes = 0;
+  int32_t max_incremental_fetch_session_cache_slots = 0;
+  int32_t max_request_partition_size_limit = 0;
+  int32_t request_timeout_ms = 0;
+  bool unstable_api_versions_enable = false;
+
+  // Topics that are created without saying how.
+  bool auto_create_topics_enable = true;
+  bool delete_topic_enable = true;
+  int32_t num_partitions = 1;
+  int32_t default_replication_factor = 1;
+  int32_t offsets_topic_num_partitions = 0;
+  int32_t offsets_topic_replication_factor = 0;
+  int32_t offsets_topic_segment_bytes = 0;
+  int32_t transaction_state_log_num_partitions = 0;
+  int32_t transaction_state_log_replication_factor = 0;
+  int32_t transaction_state_log_min_isr = 0;
+  int32_t transaction_state_log_segment_bytes = 0;
+  int32_t share_coordinator_state_topic_num_partitions = 0;
+  int32_t share_coordinator_state_topic_replication_factor = 0;
+  int32_t share_coordinator_state_topic_min_isr = 0;
+  int32_t share_coordinator_state_topic_segment_bytes = 0;
+
+  // Logs.
+  int64_t log_flush_scheduler_interval_ms = 0;
+  int32_t log_flush_offset_checkpoint_interval_ms = 0;
+  int32_t log_flush_start_offset_checkpoint_interval_ms = 0;
+  int64_t replica_high_watermark_checkpoint_interval_ms = 0;
+  int64_t log_retention_check_interval_ms = 0;
+  int64_t log_initial_task_delay_ms = 0;
+  bool log_cleaner_enable = true;
+  int32_t num_recovery_threads_per_data_dir = 0;
+  int32_t producer_id_expiration_ms = 0;
+  int32_t producer_id_expiration_check_interval_ms = 0;
+  FlushAcks log_flush_acks = FlushAcks::none;     // kq's additions, these four
+  int32_t log_open_files_max = 0;
+  int64_t log_recovery_scan_max_bytes = 0;
+  bool log_validate_compressed = true;
+
+  // The metadata log.
+  int32_t metadata_log_segment_bytes = 0;
+  int64_t metadata_log_segment_ms = 0;
+  int64_t metadata_log_max_record_bytes_between_snapshots = 0;
+  int64_t metadata_log_max_snapshot_interval_ms = 0;
+  int64_t metadata_max_retention_bytes = 0;
+  int64_t metadata_max_retention_ms = 0;
+
+  Settings settings;                              // what was set, for DescribeConfigs
+
+  // Checks every setting.  An unknown key is an error that names the nearest known one, a value out of range one that names the range.
+  static Result<Config> from(Settings);
+  // Keys that were set, that Kafka knows and that kqd does not use yet: to be logged once.
+  std::vector<std::string> ignored() const;
+
+  const Listener* listener(std::string_view name) const;      // an advertised one; nullptr: none of that name
+
+  // What holds for a topic with these settings of its own, where the brokers have these dynamic ones (of this broker, and of all).
+  // Settings that do not parse are passed over: they were checked when they were made.
+  TopicConfig topic(const Settings& of_topic, const Settings& of_broker, const Settings& of_all_brokers) const;
+};
+
+}  // namespace kq::broker
