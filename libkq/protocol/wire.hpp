@@ -66,7 +66,7 @@ class Reader {
   template <class Known>
   void tags(UnknownTags& unknown, const Known& known) {
     read_tags(known, [&](uint32_t tag, Bytes value) {
-      if (claim(1, sizeof(UnknownTag))) unknown.push_back({tag, value});      // it grows: at most three times that
+      if (claim(3, sizeof(UnknownTag))) unknown.push_back({tag, value});      // growing takes up to three times its size
     });
   }
 
@@ -366,7 +366,7 @@ class BasicWriter {
       wire.tagged_value(field);
     }
     void secret(uint32_t tag, const char* name, const auto& field, bool is_default) { (*this)(tag, name, field, is_default); }
-    void unknown_below(uint32_t tag) {
+    void unknown_below(uint64_t tag) {
       for (; !unknown.empty() && unknown.front().tag < tag; unknown = unknown.subspan(1)) {
         wire.uvarint(unknown.front().tag);
         wire.uvarint(static_cast<uint32_t>(unknown.front().value.size()));
@@ -444,7 +444,7 @@ class BasicWriter {
     uvarint(counter.count);
     TagWriter tagged{*this, unknown};
     known(tagged);
-    for (const UnknownTag& last : tagged.unknown) tagged.unknown_below(last.tag + 1);
+    tagged.unknown_below(std::numeric_limits<uint64_t>::max());
   }
 
   static constexpr size_t size_bytes_max = std::numeric_limits<int32_t>::max();
