@@ -1,0 +1,140 @@
+// Builds batches: the producer's open batch, and the batches that a broker writes on its own account.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "libkq/base/result.hpp"
+#include "libkq/record/batch.hpp"
+#include "libkq/record/block.hpp"
+#include "libkq/record/record.hpp"
+
+namespace kq {
+
+class Compressor;
+
+// What a batch says of itself beyond its records.
+struct BatchFields {
+  int64_t base_offset = 0;
+  int32_t leader_epoch = no_leader_epoch;
+  int64_t producer_id = no_producer_id;
+  int16_t producer_epoch = no_producer_epoch;
+  int32_t base_sequence = no_sequence;
+  bool transactional = false;
+  bool control = false;
+  int64_t log_append_time = no_timestamp;       // unless -1: the timestamp type is log append time, and this is the time
+  int32_t last_offset_delta = -1;               // unless -1: past the last record's, as compaction leaves it
+};
+
+// Encodes records one behind the other into a block of memory that it is handed: the only copy of a record on its way out.  It
+// allocates nothing, reads no clock and owns nothing; the block's owner keeps it until the batch is done with, and may recycle it
+// then.  One thread at a time (the producer's partitions have a lock for that).
+//
+//   builder.append(…) is false when the block may be too small: seal the batch, or move_to() a bigger block, and append again.
+//
+// A batch is sealed when its header is written.  Sealing leaves the records as they are, so it can be done again with another
+// sequence, epoch or codec.
+class BatchBuilder {
+ public:
+  // The most that a record can take, and the smallest block for a batch of that record alone.
+  static size_t record_bytes_max(size_t key, size_t value, std::span<const RecordHeader> headers = {});
+  static size_t batch_bytes_max(size_t key, size_t value, std::span<const RecordHeader> headers = {}) {
+    return batch_header_size + record_bytes_max(key, value, headers);
+  }
+
+  explicit BatchBuilder(MutableBytes block);        // at least batch_header_size bytes
+
+  // A key or value whose data() is null is null.  The offset delta is the count so far, or what append_at is given: larger than
+  // the one before.  False: no room, and nothing has changed.
+  bool append(int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {}) {
+    return append_at(next_offset_delta_, timestamp, key, value, headers);
+  }
+  bool append_at(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {});
+
+  size_t size() const { return static_cast<size_t>(at_ - block_); }        // header and records, uncompressed
+  size_t room() const { return static_cast<size_t>(end_ - at_); }
+  int32_t count() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  int64_t base_timestamp() const { return base_timestamp_; }
+  int64_t max_timestamp() const { return max_timestamp_; }
+  int32_t last_offset_delta() const { return next_offset_delta_ - 1; }
+
+  void move_to(MutableBytes bigger);                // copies what there is; the old block is free afterwards
+  void clear();                                     // a new batch in the same block
+
+  // In place: the block's first size() bytes.  The view holds until the block goes.
+  Bytes seal(const BatchFields&);
+  // Compressed into `into`, whose content it replaces; the block is free afterwards.
+  Result<Bytes> seal(const BatchFields&, Codec, int level, Compressor&, Block& into);
+
+ private:
+  void write_header(std::byte* header, size_t size, const BatchFields&, Codec) const;
+
+  std::byte* block_;
+  std::byte* at_;
+  std::byte* end_;
+  int32_t count_ = 0;
+  int32_t next_offset_delta_ = 0;
+  int64_t base_timestamp_ = no_timestamp;
+  int64_t max_timestamp_ = no_timestamp;
+};
+
+// The same with memory of its own that grows as it must: for what a broker writes itself (metadata, offsets, transactions,
+// markers), where a batch has to hold what it has to hold.  Reusable: clear() keeps the memory.
+class OwnedBatchBuilder {
+ public:
+  OwnedBatchBuilder() : block_(first_capacity), builder_(block_.memory()) {}
+  OwnedBatchBuilder(OwnedBatchBuilder&&) = default;                        // the memory stays where it is
+  OwnedBatchBuilder& operator=(OwnedBatchBuilder&&) = default;
+
+  void append(int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {}) {
+    append_at(builder_.last_offset_delta() + 1, timestamp, key, value, headers);
+  }
+  void append_at(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {});
+
+  size_t size() const { return builder_.size(); }
+  int32_t count() const { return builder_.count(); }
+  bool empty() const { return builder_.empty(); }
+  void clear() { builder_.clear(); }
+  Bytes seal(const BatchFields& fields) { return builder_.seal(fields); }  // holds until the next append
+  MutableBytes sealed() { return block_.memory().first(builder_.size()); }
+  Result<Bytes> seal(const BatchFields& fields, Codec codec, int level, Compressor& compressor, Block& into) {
+    return builder_.seal(fields, codec, level, compressor, into);
+  }
+
+ private:
+  static constexpr size_t first_capacity = 1024;
+
+  Block block_;
+  BatchBuilder builder_;
+};
+
+// ---- control batches -------------------------------------------------------------------------------------------------------
+
+enum class ControlType : int16_t {
+  abort = 0,
+  commit = 1,
+  leader_change = 2,
+  snapshot_header = 3,
+  snapshot_footer = 4,
+  kraft_version = 5,
+  kraft_voters = 6,
+};
+
+// The key of a control record, and the type in one.  Types may be met that no name is known for; -1: not a control record's key.
+std::array<std::byte, 4> control_key(ControlType);
+int16_t control_type(Bytes key);
+
+// The end of a transaction in a partition: the batch that WriteTxnMarkers appends.  `control` and `transactional` are set here.
+struct TransactionMarker {
+  bool commit = false;
+  int64_t producer_id = no_producer_id;
+  int16_t producer_epoch = no_producer_epoch;
+  int32_t coordinator_epoch = 0;
+};
+constexpr size_t marker_batch_size = 78;
+std::array<std::byte, marker_batch_size> marker_batch(const TransactionMarker&, int64_t timestamp, int64_t base_offset = 0,
+                                                      int32_t leader_epoch = no_leader_epoch);
+int32_t marker_coordinator_epoch(Bytes value);      // -1 where the value is not a marker's
+
+}  // namespace kq
