@@ -1,0 +1,1 @@
+"""What tests/peer/run.py is made of."""
