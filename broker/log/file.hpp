@@ -1,4 +1,6 @@
 // The seam between the log and the disk: real files, or files in the simulator's memory with faults.
+//
+// Nothing is mapped into memory: a full or failing disk under a mapping is a SIGBUS, which no guest may bring on its host.
 #pragma once
 
 #include <memory>
@@ -10,13 +12,6 @@
 
 namespace kq::log {
 
-// A part of a file, mapped.  Written through; unmapped when it dies.
-class Mapping {
- public:
-  virtual ~Mapping() = default;
-  virtual MutableBytes bytes() = 0;
-};
-
 // One open file.  Positions are explicit, so that any number of threads may read beside the one that writes.
 // Whoever holds a shared_ptr may read on after the file was removed or renamed: that is how a fetch pins its segment.
 class File : public FileSource {
@@ -26,8 +21,9 @@ class File : public FileSource {
   virtual Status truncate(uint64_t size) = 0;                                        // longer: filled with zeros
   virtual Status sync() = 0;                                                         // fdatasync; never tried again after a failure
   virtual void start_writeback(uint64_t from, uint64_t length) = 0;                  // sync_file_range, no promise
-  virtual bool cached(uint64_t position, size_t length) const = 0;                   // would a read be answered from memory?
-  virtual Result<std::unique_ptr<Mapping>> map(uint64_t size) = 0;                   // from position 0, shared, writable
+  virtual bool cached(uint64_t position, uint64_t length) const = 0;                 // would a read be answered from memory?
+
+  Status write_at(uint64_t position, Bytes bytes) { return write_at(position, std::span{&bytes, 1}); }
 };
 
 enum class OpenMode { read, write, create };                                         // write: exists; create: exists or is made
@@ -43,18 +39,19 @@ struct DirectoryEntry {
   bool is_directory;
 };
 
-// What can fail answers with an Error of own_code::system whose text has the path and errno's words.  A full disk is
-// told apart by `disk_full(error)`.  Any thread may call.
+// What can fail answers with an Error whose text has the path and errno's words; its code is own_code::system, or
+// own_code::no_room (verdict: retry) where the disk is full.  Any thread may call.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
   virtual Result<std::shared_ptr<File>> open(const std::string& path, OpenMode) = 0;
   virtual bool exists(const std::string& path) = 0;
+  virtual Result<uint64_t> size(const std::string& path) = 0;                           // of a file, without opening it
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& directory) = 0;   // sorted by name, without . and ..
   virtual Status make_directory(const std::string& path) = 0;                           // with its parents; existing is success
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;                                   // a file; absent is success
-  virtual Status remove_tree(const std::string& directory) = 0;
+  virtual Status remove_tree(const std::string& directory) = 0;                         // absent is success
   virtual Status sync_directory(const std::string& directory) = 0;
   virtual Result<uint64_t> free_bytes(const std::string& directory) = 0;
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
@@ -62,9 +59,17 @@ class FileSystem {
 
 FileSystem& real_file_system();
 bool disk_full(const Error&);
+// errno as such an Error: own_code::no_room for ENOSPC, EDQUOT and EFBIG, else own_code::system.
+Error file_error(std::string_view what, std::string_view path, int error_number);
 
-// A whole small file: read with a limit; written to `path.tmp`, synced, renamed over `path`, directory synced.
-Result<std::string> read_small_file(FileSystem&, const std::string& path, size_t size_max = 64 << 20);
+// The directory that holds `path`.
+std::string parent_of(const std::string& path);
+
+constexpr size_t small_file_bytes_max = 64 << 20;
+
+// A whole small file.  Writing: to `path.tmp`, synced, renamed over `path`, directory synced.
+Result<std::string> read_small_file(FileSystem&, const std::string& path, size_t size_max = small_file_bytes_max);
+Status write_synced_file(FileSystem&, const std::string& path, std::string_view content);      // in place; the directory is not synced
 Status replace_file(FileSystem&, const std::string& path, std::string_view content);
 
 }  // namespace kq::log

@@ -1,0 +1,113 @@
+// One data directory (an entry of log.dirs): whose it is, which partitions lie in it, their checkpoints, its clean stop.
+//
+// Starting reads names, not logs: open() lists the directory and reads the checkpoints, whatever lies in the partitions.  A log is
+// opened by open_log when it is first wanted; after a crash that is also when it is recovered, up to its own recovery point.  So a
+// broker with a hundred thousand partitions serves at once; it opens the rest in the background, or when they are asked for.
+//
+// Any thread.  What blocks is marked; it belongs on the I/O pool.  No threads are started here.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "broker/log/log.hpp"
+
+namespace kq::log {
+
+class LogDirectory {
+ public:
+  struct Options {
+    std::string path;
+    int64_t producer_expiration_ms = 86'400'000;
+  };
+
+  // Takes the lock, reads meta.properties and the checkpoints, lists the partitions.  Makes the directory if it is absent.  Refused:
+  // a directory that another broker holds, and one that holds something else than a broker's data.  Blocks, shortly.
+  static Result<std::unique_ptr<LogDirectory>> open(const LogContext&, Options);
+  ~LogDirectory();
+
+  // An empty directory is not formatted; whoever starts a broker writes what else belongs into it and then calls format, which
+  // writes meta.properties: its presence says that the rest is there.
+  bool formatted() const { return meta_.has_value(); }
+  Status format(const MetaProperties&);
+  const std::optional<MetaProperties>& meta() const { return meta_; }
+  // Is it this node's directory, of this cluster?  The refusal names both and says what to do.
+  Status check_owner(const std::string& cluster_id, int32_t node_id) const;
+
+  // Was it left by a clean stop?  Then the broker epoch of that time is known too.
+  const std::optional<CleanShutdown>& clean_shutdown() const { return clean_shutdown_; }
+
+  const std::string& path() const { return options_.path; }
+  std::vector<TopicPartition> partitions() const;                       // that lie here, opened or not
+  std::vector<std::shared_ptr<Log>> logs() const;                       // that are opened
+  Result<std::optional<Uuid>> topic_id(const TopicPartition&) const;    // as its directory says.  Blocks
+  std::optional<int64_t> checkpointed_high_watermark(const TopicPartition&) const;
+
+  // Opens the partition's log, and makes it if it is not there; the same object while somebody holds it.  The high watermark is the
+  // checkpointed one, within the log.  A directory of another topic id is refused with own_code::data: it is a stray, remove it.
+  // The metadata log is opened by its name like any other, but recovered as a whole: its points are not checkpointed.  Blocks.
+  Result<std::shared_ptr<Log>> open_log(const TopicPartition&, const Uuid& topic_id, const LogConfig&, int64_t now_ms);
+
+  // Log::truncate_to and Log::truncate_fully_and_start_at, under the log's lock, after lowering the recovery point on disk.  Blocks.
+  Status truncate(Log&, int64_t offset, int64_t now_ms);
+  Status truncate_fully_and_start_at(Log&, int64_t offset, int64_t now_ms);
+
+  // The partition is gone: its directory is renamed to …-delete and forgotten.  Its files are removed once `due_ms` has come; what a
+  // crash leaves is removed after the next start.  Nobody appends to its log any more.  Blocks, shortly.
+  Status delete_log(const TopicPartition&, int64_t due_ms);
+  void remove_later(std::vector<Log::Removal>);                         // what Log::take_removals gave
+  // One job for each thing that is due, to be run on the I/O pool, in any order.
+  std::vector<std::function<void()>> due_removals(int64_t now_ms);
+
+  // The checkpoint files, of all partitions: those of logs that are not opened stay as they were read.  Blocks.
+  Status write_recovery_points();
+  Status write_high_watermarks();
+  Status write_log_starts();
+
+  // Stops cleanly: closes the opened logs, writes the checkpoints, and, if nothing failed and no log is left unrecovered, the marker
+  // of a clean stop.  Nobody else uses the logs.  Blocks.
+  Status close(int64_t broker_epoch);
+
+  // A disk that failed: every further write here is refused, and the owner gives its partitions up.  The first error is kept.
+  void set_offline(const Error&);
+  bool offline() const;
+  std::optional<Error> offline_error() const;
+
+ private:
+  struct Known {                                                        // of a partition
+    std::optional<int64_t> recovery_point, high_watermark, log_start;
+    bool present = false;                                               // there is a directory of that name
+    bool opened = false;                                                // since the start
+    std::weak_ptr<Log> log;
+  };
+
+  LogDirectory(const LogContext& context, Options options) : context_(context), options_(std::move(options)) {}
+
+  Status look_around();
+  Status read_checkpoints();
+  Status refuse_foreign(const std::vector<DirectoryEntry>& entries) const;
+  Result<Log::Options> prepare(const TopicPartition&, const Uuid& topic_id, const LogConfig&, int64_t now_ms);
+  OffsetCheckpoint collect(std::optional<int64_t> Known::*checkpointed, int64_t (*now)(const Log&)) const;
+  Status write(const char* file, const OffsetCheckpoint&);
+  Status lower_recovery_point(const Log&, int64_t offset);
+  std::string path_of(const std::string& name) const { return options_.path + "/" + name; }
+
+  const LogContext context_;
+  const Options options_;
+  std::unique_ptr<FileLock> lock_;
+  std::optional<MetaProperties> meta_;
+  std::optional<CleanShutdown> clean_shutdown_;
+
+  mutable std::mutex mutex_;                                            // over what follows
+  std::map<TopicPartition, Known> known_;
+  std::vector<Log::Removal> removals_;                                  // files, and directories that end in -delete
+  std::set<TopicPartition> opening_;
+  std::condition_variable opened_;
+  std::optional<Error> offline_error_;
+  std::mutex checkpoint_mutex_;                                         // one writer of checkpoint files at a time
+};
+
+}  // namespace kq::log

@@ -1,0 +1,219 @@
+#include "broker/log/producer_state.hpp"
+
+#include <algorithm>
+
+#include "libkq/protocol/messages/storage.hpp"
+#include "libkq/protocol/wire.hpp"
+#include "libkq/record/batch.hpp"
+#include "libkq/record/crc32c.hpp"
+
+namespace kq::log {
+namespace {
+
+constexpr int16_t snapshot_version = 1;
+constexpr size_t snapshot_crc_at = 2;                  // after the version
+constexpr size_t snapshot_covered_from = 6;            // what the crc covers
+
+bool in_sequence(int32_t last, int32_t next) { return next == int64_t{last} + 1 || (next == 0 && last == INT32_MAX); }
+
+void set_epoch(Producer& producer, int16_t epoch) {
+  if (producer.epoch == epoch) return;
+  producer.epoch = epoch;
+  producer.batch_count = 0;
+}
+
+void add_batch(Producer& producer, const BatchMetadata& batch) {
+  if (producer.batch_count == Producer::batches_max) {
+    std::copy(producer.batches + 1, producer.batches + Producer::batches_max, producer.batches);
+    --producer.batch_count;
+  }
+  producer.batches[producer.batch_count++] = batch;
+}
+
+}  // namespace
+
+const Producer* ProducerState::find(int64_t producer_id) const {
+  const auto found = producers_.find(producer_id);
+  return found == producers_.end() ? nullptr : found->second.get();
+}
+
+const BatchMetadata* ProducerState::duplicate_of(const ProducerBatch& batch) const {
+  const Producer* producer = find(batch.producer_id);
+  if (!producer || producer->epoch != batch.epoch || batch.control) return nullptr;
+  for (size_t i = 0; i < producer->batch_count; ++i) {
+    const BatchMetadata& held = producer->batches[i];
+    if (held.first_sequence() == batch.base_sequence && held.last_sequence == batch.last_sequence) return &held;
+  }
+  return nullptr;
+}
+
+Code ProducerState::check(const ProducerBatch& batch, AppendOrigin origin, bool transactions_v2) const {
+  if (batch.producer_id < 0 || origin == AppendOrigin::replication || origin == AppendOrigin::raft_leader) return Code::none;
+  const Producer* producer = find(batch.producer_id);
+  if (batch.control) {
+    if (!producer || !batch.marker) return Code::none;
+    const Code epoch = check_epoch(*producer, batch, transactions_v2);
+    if (epoch != Code::none) return epoch;
+    return producer->coordinator_epoch > batch.marker->coordinator_epoch ? Code::transaction_coordinator_fenced : Code::none;
+  }
+  if (producer) {
+    const Code epoch = check_epoch(*producer, batch, false);
+    if (epoch != Code::none) return epoch;
+  }
+  if (origin == AppendOrigin::client) {
+    const Code sequence = check_sequence(producer, batch, transactions_v2);
+    if (sequence != Code::none) return sequence;
+  }
+  if (producer && producer->transaction_first_offset >= 0 && !batch.transactional) return Code::invalid_txn_state;
+  return Code::none;
+}
+
+// Where transactions are of version 2, a marker raises the epoch: one that does not is a late repeat.
+Code ProducerState::check_epoch(const Producer& producer, const ProducerBatch& batch, bool must_rise) const {
+  const bool stale = must_rise ? batch.epoch <= producer.epoch : batch.epoch < producer.epoch;
+  return stale ? Code::invalid_producer_epoch : Code::none;
+}
+
+Code ProducerState::check_sequence(const Producer* producer, const ProducerBatch& batch, bool transactions_v2) const {
+  if (!producer) {
+    // All that the producer wrote may be gone (retention, DeleteRecords): any sequence goes on from there, except that in version 2
+    // a transaction's first batch cannot have a predecessor.
+    const bool refused = transactions_v2 && batch.transactional && batch.base_sequence != 0;
+    return refused ? Code::out_of_order_sequence_number : Code::none;
+  }
+  const bool fits = batch.epoch != producer->epoch ? batch.base_sequence == 0 || producer->epoch == no_producer_epoch
+                                                   : producer->epoch == no_producer_epoch ||
+                                                         in_sequence(producer->last_sequence(), batch.base_sequence);
+  return fits ? Code::none : Code::out_of_order_sequence_number;
+}
+
+std::optional<CompletedTransaction> ProducerState::append(const ProducerBatch& batch) {
+  if (batch.producer_id < 0) return std::nullopt;
+  if (batch.control && !batch.marker) return std::nullopt;       // its transaction was cleaned away
+  auto& held = producers_[batch.producer_id];
+  if (!held) {
+    held = std::make_unique<Producer>();
+    held->id = batch.producer_id;
+  }
+  Producer& producer = *held;
+  set_epoch(producer, batch.epoch);
+  producer.last_timestamp = batch.max_timestamp;
+  if (!batch.control) {
+    add_batch(producer, {batch.last_sequence, static_cast<int32_t>(batch.last_offset - batch.base_offset), batch.last_offset,
+                         batch.max_timestamp});
+    if (batch.transactional && producer.transaction_first_offset < 0) {
+      producer.transaction_first_offset = batch.base_offset;
+      open_[batch.base_offset] = producer.id;
+    }
+    return std::nullopt;
+  }
+  producer.coordinator_epoch = batch.marker->coordinator_epoch;
+  const int64_t first_offset = std::exchange(producer.transaction_first_offset, -1);
+  if (first_offset < 0) return std::nullopt;
+  return CompletedTransaction{producer.id, first_offset, batch.base_offset, !batch.marker->commit};
+}
+
+int64_t ProducerState::stable_offset_after(const CompletedTransaction& completed) const {
+  for (const auto& [first_offset, producer_id] : open_) {
+    if (producer_id != completed.producer_id) return first_offset;
+  }
+  return completed.last_offset + 1;
+}
+
+void ProducerState::complete(const CompletedTransaction& completed) {
+  if (open_.erase(completed.first_offset) > 0) ended_[completed.first_offset] = completed.last_offset;
+}
+
+std::optional<int64_t> ProducerState::first_unstable_offset() const {
+  if (open_.empty() && ended_.empty()) return std::nullopt;
+  if (open_.empty()) return ended_.begin()->first;
+  if (ended_.empty()) return open_.begin()->first;
+  return std::min(open_.begin()->first, ended_.begin()->first);
+}
+
+void ProducerState::high_watermark_moved(int64_t high_watermark) {
+  for (auto it = ended_.begin(); it != ended_.end() && it->first < high_watermark;) {
+    it = it->second < high_watermark ? ended_.erase(it) : std::next(it);
+  }
+}
+
+bool ProducerState::has_open_transaction(int64_t producer_id, int16_t epoch) const {
+  const Producer* producer = find(producer_id);
+  return producer && producer->epoch == epoch && producer->transaction_first_offset >= 0;
+}
+
+void ProducerState::expire(int64_t now_ms, int64_t expiration_ms) {
+  boost::unordered::erase_if(producers_, [&](const auto& held) {
+    return held.second->transaction_first_offset < 0 && now_ms - held.second->last_timestamp >= expiration_ms;
+  });
+}
+
+void ProducerState::clear() {
+  producers_.clear();
+  open_.clear();
+  ended_.clear();
+}
+
+std::vector<Producer> ProducerState::all() const {
+  std::vector<Producer> producers;
+  producers.reserve(producers_.size());
+  for (const auto& [id, producer] : producers_) producers.push_back(*producer);
+  std::sort(producers.begin(), producers.end(), [](const Producer& a, const Producer& b) { return a.id < b.id; });
+  return producers;
+}
+
+std::vector<std::byte> ProducerState::encode_snapshot() const {
+  ProducerSnapshot snapshot;
+  for (const Producer& producer : all()) {
+    const BatchMetadata last = producer.batch_count > 0 ? *producer.last_batch() : BatchMetadata{};
+    auto& entry = snapshot.producer_entries.emplace_back();
+    entry.producer_id = producer.id;
+    entry.epoch = producer.epoch;
+    entry.last_sequence = last.last_sequence;
+    entry.last_offset = last.last_offset;
+    entry.offset_delta = last.offset_delta;
+    entry.timestamp = producer.last_timestamp;
+    entry.coordinator_epoch = producer.coordinator_epoch;
+    entry.current_txn_first_offset = producer.transaction_first_offset;
+  }
+  std::vector<std::byte> file(sizeof snapshot_version);
+  store_be(file.data(), snapshot_version);
+  KQ_CHECK(encode(snapshot, snapshot_version, file));
+  store_be(file.data() + snapshot_crc_at, crc32c(Bytes{file}.subspan(snapshot_covered_from)));
+  return file;
+}
+
+Result<std::vector<Producer>> ProducerState::decode_snapshot(Bytes file) {
+  if (file.size() < snapshot_covered_from || load_be<int16_t>(file.data()) != snapshot_version) {
+    return Error{own_code::data, "a producer snapshot is not of version 1"};
+  }
+  if (load_be<uint32_t>(file.data() + snapshot_crc_at) != crc32c(file.subspan(snapshot_covered_from))) {
+    return Error{own_code::data, "a producer snapshot's check sum is wrong"};
+  }
+  const auto snapshot = decode<ProducerSnapshot>(file.subspan(snapshot_crc_at), snapshot_version);
+  if (!snapshot) return Error{own_code::data, "a producer snapshot ends too soon"};
+  std::vector<Producer> producers;
+  producers.reserve(snapshot->producer_entries.size());
+  for (const auto& entry : snapshot->producer_entries) {
+    Producer& producer = producers.emplace_back();
+    producer.id = entry.producer_id;
+    producer.epoch = entry.epoch;
+    producer.coordinator_epoch = entry.coordinator_epoch;
+    producer.last_timestamp = entry.timestamp;
+    producer.transaction_first_offset = entry.current_txn_first_offset;
+    if (entry.last_offset >= 0) {
+      producer.batches[producer.batch_count++] = {entry.last_sequence, entry.offset_delta, entry.last_offset, entry.timestamp};
+    }
+  }
+  return producers;
+}
+
+void ProducerState::load(const std::vector<Producer>& producers) {
+  clear();
+  for (const Producer& producer : producers) {
+    if (producer.transaction_first_offset >= 0) open_[producer.transaction_first_offset] = producer.id;
+    producers_[producer.id] = std::make_unique<Producer>(producer);
+  }
+}
+
+}  // namespace kq::log

@@ -1,0 +1,119 @@
+// What a partition knows about its producers: the last batches of each (to answer repeats and refuse gaps), its epoch, its open
+// transaction.  From the open transactions follows the last stable offset.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "libkq/base/bytes.hpp"
+#include "libkq/base/result.hpp"
+#include "libkq/protocol/codes.hpp"
+
+namespace kq::log {
+
+// Who appends.  A client's sequences are checked; a coordinator's are not; what another broker's log already holds is not refused.
+enum class AppendOrigin { client, coordinator, replication, raft_leader };
+
+// What a transaction marker says.
+struct EndMarker {
+  bool commit = false;
+  int32_t coordinator_epoch = -1;
+};
+
+// A batch as far as these rules look at it.
+struct ProducerBatch {
+  int64_t producer_id = -1;
+  int16_t epoch = -1;
+  int32_t base_sequence = -1, last_sequence = -1;
+  int64_t base_offset = -1, last_offset = -1;
+  int64_t max_timestamp = -1;                  // of a marker: its record's timestamp
+  bool transactional = false;
+  bool control = false;
+  std::optional<EndMarker> marker;             // of a control batch that ends a transaction and still holds its record
+};
+
+struct BatchMetadata {
+  int32_t last_sequence = -1;
+  int32_t offset_delta = 0;
+  int64_t last_offset = -1;
+  int64_t timestamp = -1;
+
+  int64_t first_offset() const { return last_offset - offset_delta; }
+  int32_t first_sequence() const {
+    return static_cast<int32_t>((static_cast<uint32_t>(last_sequence) - static_cast<uint32_t>(offset_delta)) & 0x7fffffff);
+  }
+};
+
+struct Producer {
+  static constexpr size_t batches_max = 5;     // as many as a client may have in flight
+
+  int64_t id = -1;
+  int16_t epoch = -1;
+  int32_t coordinator_epoch = -1;
+  int64_t last_timestamp = -1;
+  int64_t transaction_first_offset = -1;       // -1: no open transaction
+  uint8_t batch_count = 0;
+  BatchMetadata batches[batches_max];          // oldest first
+
+  const BatchMetadata* last_batch() const { return batch_count > 0 ? &batches[batch_count - 1] : nullptr; }
+  int32_t last_sequence() const { return batch_count > 0 ? last_batch()->last_sequence : -1; }
+  int64_t last_offset() const { return batch_count > 0 ? last_batch()->last_offset : -1; }
+};
+
+struct CompletedTransaction {
+  int64_t producer_id;
+  int64_t first_offset;
+  int64_t last_offset;                         // the marker's
+  bool aborted;
+};
+
+// Externally synchronized, like the log that owns it.  Changes only through append, complete and load: check has no effect.
+class ProducerState {
+ public:
+  // The remembered batch that `batch` repeats.  Its offsets are the answer; nothing is appended.
+  const BatchMetadata* duplicate_of(const ProducerBatch& batch) const;
+
+  // May `batch` be appended?  Code::none, or why not (ProducerAppendInfo of Kafka 4.2).  `transactions_v2`: the request speaks
+  // transactions version 2, where a producer without state starts at 0 and a marker must raise the epoch.
+  Code check(const ProducerBatch& batch, AppendOrigin origin, bool transactions_v2) const;
+
+  // Takes in a batch that was written.  A marker that ends a transaction with records answers it: index it if it was aborted,
+  // with stable_offset_after, then complete it.
+  std::optional<CompletedTransaction> append(const ProducerBatch& batch);
+  int64_t stable_offset_after(const CompletedTransaction&) const;
+  void complete(const CompletedTransaction&);
+
+  // The first offset of the oldest transaction that is open, or ended above the high watermark.
+  std::optional<int64_t> first_unstable_offset() const;
+  void high_watermark_moved(int64_t high_watermark);
+  bool has_open_transaction(int64_t producer_id, int16_t epoch) const;
+
+  // A producer without an open transaction is forgotten `expiration_ms` after its last batch (producer.id.expiration.ms).
+  void expire(int64_t now_ms, int64_t expiration_ms);
+  void clear();
+
+  // Kafka's .snapshot file.  Decoding checks version, CRC and lengths.
+  std::vector<std::byte> encode_snapshot() const;
+  static Result<std::vector<Producer>> decode_snapshot(Bytes file);
+  void load(const std::vector<Producer>& producers);         // replaces all
+
+  bool empty() const { return producers_.empty(); }
+  size_t size() const { return producers_.size(); }
+  const Producer* find(int64_t producer_id) const;
+  std::vector<Producer> all() const;                         // by producer id
+
+ private:
+  Code check_epoch(const Producer&, const ProducerBatch&, bool must_rise) const;
+  Code check_sequence(const Producer*, const ProducerBatch&, bool transactions_v2) const;
+
+  boost::unordered_flat_map<int64_t, std::unique_ptr<Producer>> producers_;
+  std::map<int64_t, int64_t> open_;                          // first offset → producer id
+  std::map<int64_t, int64_t> ended_;                         // first offset → marker's offset, not yet below the high watermark
+};
+
+}  // namespace kq::log
