@@ -1,0 +1,326 @@
+#include "tests/sim/memory_file_system.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace kq::sim {
+
+// Contents as processes see them, and as they would be after a crash.  The bytes never move while they are mapped.
+struct MemoryInode {
+  std::unique_ptr<std::byte[]> bytes;
+  size_t capacity = 0;
+  size_t size = 0;
+  int mappings = 0;
+  bool was_mapped = false;                                            // since the last sync: any byte may have changed
+  size_t dirty_from = SIZE_MAX, dirty_to = 0;
+  std::vector<std::byte> lasting;
+  std::vector<std::byte> at_stop;                                     // of a mapped file: what a dead process writes there is undone
+
+  void resize(size_t to) {
+    if (to > capacity) {
+      KQ_CHECK(mappings == 0);
+      const size_t grown = std::max(to, capacity * 2);
+      auto next = std::make_unique<std::byte[]>(grown);
+      std::copy_n(bytes.get(), size, next.get());
+      bytes = std::move(next);
+      capacity = grown;
+    }
+    if (to < size) std::fill(bytes.get() + to, bytes.get() + size, std::byte{});
+    touched(std::min(to, size), std::max(to, size));
+    size = to;
+  }
+  void touched(size_t from, size_t to) {
+    dirty_from = std::min(dirty_from, from);
+    dirty_to = std::max(dirty_to, to);
+  }
+  void sync() {
+    if (was_mapped) dirty_from = 0, dirty_to = size;
+    was_mapped = mappings > 0;
+    lasting.resize(size);
+    const size_t to = std::min(dirty_to, size);
+    if (dirty_from < to) std::copy(bytes.get() + dirty_from, bytes.get() + to, lasting.begin() + static_cast<ptrdiff_t>(dirty_from));
+    dirty_from = SIZE_MAX, dirty_to = 0;
+  }
+  void crash(Random& random) {
+    enum { all, none, some };
+    const auto fate = random.below(3);
+    if (fate == none) size = lasting.size();
+    if (fate == some) {
+      const size_t low = std::min(size, lasting.size()), high = std::max(size, lasting.size());
+      size = low + random.below(high - low + 1);
+    }
+    if (size > capacity) {
+      auto next = std::make_unique<std::byte[]>(size);
+      std::copy_n(bytes.get(), std::min(capacity, size), next.get());
+      bytes = std::move(next), capacity = size;
+    }
+    for (size_t at = 0; at < size; at += MemoryFileSystem::sector_bytes) {
+      if (fate == all || (fate == some && random.one_in(2))) continue;
+      const size_t end = std::min(size, at + MemoryFileSystem::sector_bytes);
+      for (size_t i = at; i < end; ++i) bytes[i] = i < lasting.size() ? lasting[i] : std::byte{};
+    }
+    lasting.assign(bytes.get(), bytes.get() + size);
+    mappings = 0, was_mapped = false;
+    dirty_from = SIZE_MAX, dirty_to = 0;
+  }
+};
+
+namespace {
+
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == path.npos ? "" : path.substr(0, slash);
+}
+
+bool below(const std::string& path, const std::string& directory) {
+  return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
+}
+
+Error refused(const char* operation, const std::string& path, int error_number) {
+  return system_error(std::string(operation) + " " + path, error_number);
+}
+
+class MemoryMapping final : public log::Mapping {
+ public:
+  MemoryMapping(std::shared_ptr<MemoryInode> inode, size_t size) : inode_(std::move(inode)), size_(size) {
+    ++inode_->mappings;
+    inode_->was_mapped = true;
+  }
+  ~MemoryMapping() override {
+    if (inode_->mappings > 0) --inode_->mappings;
+  }
+  MutableBytes bytes() override { return {inode_->bytes.get(), size_}; }
+
+ private:
+  std::shared_ptr<MemoryInode> inode_;
+  size_t size_;
+};
+
+}  // namespace
+
+class MemoryFile final : public log::File {
+ public:
+  MemoryFile(MemoryFileSystem& files, std::shared_ptr<MemoryInode> inode, std::string path)
+      : files_(files), inode_(std::move(inode)), path_(std::move(path)), generation_(files.generation_) {}
+
+  int descriptor() const override { return -1; }
+  Result<size_t> read_at(uint64_t position, MutableBytes into) const override {
+    if (dead()) return refused("read", path_, EIO);
+    if (position >= inode_->size) return size_t{0};
+    const size_t count = std::min<size_t>(into.size(), inode_->size - position);
+    std::copy_n(inode_->bytes.get() + position, count, into.begin());
+    return count;
+  }
+  Status write_at(uint64_t position, std::span<const Bytes> pieces) override {
+    if (dead()) return refused("write", path_, EIO);
+    KQ_TRY(files_.begin("write", path_));
+    size_t length = 0;
+    for (const Bytes piece : pieces) length += piece.size();
+    const size_t end = position + length;
+    if (end > inode_->size) KQ_TRY(files_.claim(end - inode_->size, path_));
+    if (end > inode_->size) inode_->resize(end);
+    inode_->touched(position, end);
+    for (const Bytes piece : pieces) {
+      std::copy(piece.begin(), piece.end(), inode_->bytes.get() + position);
+      position += piece.size();
+    }
+    return {};
+  }
+  Result<uint64_t> size() const override {
+    if (dead()) return refused("stat", path_, EIO);
+    return uint64_t{inode_->size};
+  }
+  Status truncate(uint64_t size) override {
+    if (dead()) return refused("truncate", path_, EIO);
+    KQ_TRY(files_.begin("truncate", path_));
+    if (size > inode_->size) KQ_TRY(files_.claim(size - inode_->size, path_));
+    inode_->resize(size);
+    return {};
+  }
+  Status sync() override {
+    if (dead()) return refused("sync", path_, EIO);
+    KQ_TRY(files_.begin("sync", path_));
+    inode_->sync();
+    return {};
+  }
+  void start_writeback(uint64_t, uint64_t) override {}
+  bool cached(uint64_t, size_t) const override { return true; }
+  Result<std::unique_ptr<log::Mapping>> map(uint64_t size) override {
+    if (dead()) return refused("map", path_, EIO);
+    if (size > inode_->size) return refused("map", path_, EINVAL);
+    return std::unique_ptr<log::Mapping>(std::make_unique<MemoryMapping>(inode_, size));
+  }
+
+ private:
+  bool dead() const { return files_.stopped_ || generation_ != files_.generation_; }
+
+  MemoryFileSystem& files_;
+  std::shared_ptr<MemoryInode> inode_;
+  std::string path_;
+  uint64_t generation_;
+};
+
+class MemoryLock final : public log::FileLock {
+ public:
+  MemoryLock(MemoryFileSystem& files, std::string path) : files_(files), path_(std::move(path)), generation_(files.generation_) {}
+  ~MemoryLock() override {
+    if (generation_ == files_.generation_) files_.locks_.erase(path_);
+  }
+
+ private:
+  MemoryFileSystem& files_;
+  std::string path_;
+  uint64_t generation_;
+};
+
+Status MemoryFileSystem::begin(const char* operation, const std::string& path) {
+  if (stopped_) return refused(operation, path, EIO);
+  ++operations_;
+  if (hook_) hook_(operation, path);
+  if (stopped_) return refused(operation, path, EIO);
+  if (fail_in_ > 0 && --fail_in_ == 0) return refused(operation, path, EIO);
+  return {};
+}
+
+uint64_t MemoryFileSystem::used_bytes() const {
+  uint64_t sum = 0;
+  for (const auto& [path, inode] : names_) sum += inode ? inode->size : 0;
+  return sum;
+}
+
+Status MemoryFileSystem::claim(uint64_t growth, const std::string& path) {
+  if (capacity_ != UINT64_MAX && used_bytes() + growth > capacity_) return refused("write", path, ENOSPC);
+  return {};
+}
+
+void MemoryFileSystem::apply(Names& names, const NameChange& change) {
+  switch (change.kind) {
+    case NameChange::Kind::add: names[change.path] = change.inode; break;
+    case NameChange::Kind::remove:
+      std::erase_if(names, [&](const auto& entry) { return entry.first == change.path || below(entry.first, change.path); });
+      break;
+    case NameChange::Kind::rename: {
+      Names moved;
+      for (auto& [path, inode] : names)
+        if (path == change.path || below(path, change.path)) moved[change.to + path.substr(change.path.size())] = inode;
+      std::erase_if(names, [&](const auto& entry) { return entry.first == change.path || below(entry.first, change.path); });
+      for (auto& [path, inode] : moved) names[path] = inode;
+    }
+  }
+}
+
+bool MemoryFileSystem::touches(const NameChange& change, const std::string& directory) {
+  return parent_of(change.path) == directory || (change.kind == NameChange::Kind::rename && parent_of(change.to) == directory);
+}
+
+void MemoryFileSystem::change(NameChange change) {
+  apply(names_, change);
+  pending_.push_back(std::move(change));
+}
+
+void MemoryFileSystem::crash(Random& random) {
+  undo_mapped_writes();
+  const auto kept = random.below(pending_.size() + 1);
+  for (size_t i = 0; i < kept; ++i) apply(lasting_names_, pending_[i]);
+  pending_.clear();
+  names_ = lasting_names_;
+  for (auto& [path, inode] : names_)
+    if (inode) inode->crash(random);
+  restart();
+}
+
+void MemoryFileSystem::stop() {
+  if (std::exchange(stopped_, true)) return;
+  for (auto& [path, inode] : names_)
+    if (inode && inode->mappings > 0) inode->at_stop.assign(inode->bytes.get(), inode->bytes.get() + inode->size);
+}
+
+void MemoryFileSystem::undo_mapped_writes() {
+  for (auto& [path, inode] : names_) {
+    if (!inode || inode->at_stop.empty()) continue;
+    std::copy(inode->at_stop.begin(), inode->at_stop.end(), inode->bytes.get());
+    inode->at_stop.clear();
+  }
+}
+
+void MemoryFileSystem::restart() {
+  undo_mapped_writes();
+  ++generation_;
+  locks_.clear();
+  stopped_ = false;
+  fail_in_ = 0;
+}
+
+Result<std::shared_ptr<log::File>> MemoryFileSystem::open(const std::string& path, log::OpenMode mode) {
+  if (stopped_) return refused("open", path, EIO);
+  auto found = names_.find(path);
+  if (found == names_.end()) {
+    if (mode != log::OpenMode::create) return refused("open", path, ENOENT);
+    const auto parent = names_.find(parent_of(path));
+    if (parent == names_.end() || parent->second) return refused("open", path, ENOENT);
+    KQ_TRY(begin("create", path));
+    change({NameChange::Kind::add, path, {}, std::make_shared<MemoryInode>()});
+    found = names_.find(path);
+  }
+  if (!found->second) return refused("open", path, EISDIR);
+  return std::shared_ptr<log::File>(std::make_shared<MemoryFile>(*this, found->second, path));
+}
+
+bool MemoryFileSystem::exists(const std::string& path) { return !stopped_ && names_.count(path) > 0; }
+
+Result<std::vector<log::DirectoryEntry>> MemoryFileSystem::list(const std::string& directory) {
+  if (stopped_) return refused("list", directory, EIO);
+  const auto found = names_.find(directory);
+  if (found == names_.end() || found->second) return refused("list", directory, ENOENT);
+  std::vector<log::DirectoryEntry> entries;
+  for (auto each = names_.lower_bound(directory + "/"); each != names_.end() && below(each->first, directory); ++each)
+    if (parent_of(each->first) == directory) entries.push_back({each->first.substr(directory.size() + 1), !each->second});
+  return entries;
+}
+
+Status MemoryFileSystem::make_directory(const std::string& path) {
+  if (path.empty() || exists(path)) return {};
+  KQ_TRY(make_directory(parent_of(path)));
+  KQ_TRY(begin("mkdir", path));
+  change({NameChange::Kind::add, path, {}, nullptr});
+  return {};
+}
+
+Status MemoryFileSystem::rename(const std::string& from, const std::string& to) {
+  KQ_TRY(begin("rename", from));
+  if (!names_.count(from)) return refused("rename", from, ENOENT);
+  change({NameChange::Kind::rename, from, to, nullptr});
+  return {};
+}
+
+Status MemoryFileSystem::remove(const std::string& path) {
+  KQ_TRY(begin("remove", path));
+  if (names_.count(path)) change({NameChange::Kind::remove, path, {}, nullptr});
+  return {};
+}
+
+Status MemoryFileSystem::remove_tree(const std::string& directory) { return remove(directory); }
+
+Status MemoryFileSystem::sync_directory(const std::string& directory) {
+  KQ_TRY(begin("sync directory", directory));
+  std::vector<NameChange> left;
+  for (NameChange& change : pending_) {
+    if (touches(change, directory)) apply(lasting_names_, change);
+    else left.push_back(std::move(change));
+  }
+  pending_ = std::move(left);
+  return {};
+}
+
+Result<uint64_t> MemoryFileSystem::free_bytes(const std::string&) {
+  const uint64_t used = used_bytes();
+  return used >= capacity_ ? 0 : capacity_ - used;
+}
+
+Result<std::unique_ptr<log::FileLock>> MemoryFileSystem::lock(const std::string& path) {
+  if (stopped_) return refused("lock", path, EIO);
+  if (!locks_.insert(path).second) return refused("lock", path, EWOULDBLOCK);
+  return std::unique_ptr<log::FileLock>(std::make_unique<MemoryLock>(*this, path));
+}
+
+}  // namespace kq::sim
