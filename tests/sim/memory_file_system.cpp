@@ -5,96 +5,59 @@
 
 namespace kq::sim {
 
-// Contents as processes see them, and as they would be after a crash.  The bytes never move while they are mapped.
+// Contents as processes see them, and as they would be after a crash.
 struct MemoryInode {
-  std::unique_ptr<std::byte[]> bytes;
-  size_t capacity = 0;
-  size_t size = 0;
-  int mappings = 0;
-  bool was_mapped = false;                                            // since the last sync: any byte may have changed
-  size_t dirty_from = SIZE_MAX, dirty_to = 0;
+  std::vector<std::byte> bytes;
   std::vector<std::byte> lasting;
-  std::vector<std::byte> at_stop;                                     // of a mapped file: what a dead process writes there is undone
+  size_t dirty_from = SIZE_MAX, dirty_to = 0;                         // what may differ between the two
 
-  void resize(size_t to) {
-    if (to > capacity) {
-      KQ_CHECK(mappings == 0);
-      const size_t grown = std::max(to, capacity * 2);
-      auto next = std::make_unique<std::byte[]>(grown);
-      std::copy_n(bytes.get(), size, next.get());
-      bytes = std::move(next);
-      capacity = grown;
-    }
-    if (to < size) std::fill(bytes.get() + to, bytes.get() + size, std::byte{});
-    touched(std::min(to, size), std::max(to, size));
-    size = to;
+  void resize(size_t size) {
+    touched(std::min(size, bytes.size()), std::max(size, bytes.size()));
+    bytes.resize(size);
   }
   void touched(size_t from, size_t to) {
     dirty_from = std::min(dirty_from, from);
     dirty_to = std::max(dirty_to, to);
   }
   void sync() {
-    if (was_mapped) dirty_from = 0, dirty_to = size;
-    was_mapped = mappings > 0;
-    lasting.resize(size);
-    const size_t to = std::min(dirty_to, size);
-    if (dirty_from < to) std::copy(bytes.get() + dirty_from, bytes.get() + to, lasting.begin() + static_cast<ptrdiff_t>(dirty_from));
+    lasting.resize(bytes.size());
+    const size_t to = std::min(dirty_to, bytes.size());
+    if (dirty_from < to) std::copy(bytes.begin() + index(dirty_from), bytes.begin() + index(to), lasting.begin() + index(dirty_from));
     dirty_from = SIZE_MAX, dirty_to = 0;
   }
   void crash(Random& random) {
     enum { all, none, some };
     const auto fate = random.below(3);
-    if (fate == none) size = lasting.size();
-    if (fate == some) {
-      const size_t low = std::min(size, lasting.size()), high = std::max(size, lasting.size());
-      size = low + random.below(high - low + 1);
-    }
-    if (size > capacity) {
-      auto next = std::make_unique<std::byte[]>(size);
-      std::copy_n(bytes.get(), std::min(capacity, size), next.get());
-      bytes = std::move(next), capacity = size;
-    }
-    for (size_t at = 0; at < size; at += MemoryFileSystem::sector_bytes) {
-      if (fate == all || (fate == some && random.one_in(2))) continue;
-      const size_t end = std::min(size, at + MemoryFileSystem::sector_bytes);
+    if (fate == none) bytes = lasting;
+    if (fate == some) mix(random);
+    lasting = bytes;
+    dirty_from = SIZE_MAX, dirty_to = 0;
+  }
+
+ private:
+  static ptrdiff_t index(size_t i) { return static_cast<ptrdiff_t>(i); }
+  void mix(Random& random) {
+    const size_t low = std::min(bytes.size(), lasting.size()), high = std::max(bytes.size(), lasting.size());
+    bytes.resize(low + random.below(high - low + 1));
+    for (size_t at = 0; at < bytes.size(); at += MemoryFileSystem::sector_bytes) {
+      if (random.one_in(2)) continue;
+      const size_t end = std::min(bytes.size(), at + MemoryFileSystem::sector_bytes);
       for (size_t i = at; i < end; ++i) bytes[i] = i < lasting.size() ? lasting[i] : std::byte{};
     }
-    lasting.assign(bytes.get(), bytes.get() + size);
-    mappings = 0, was_mapped = false;
-    dirty_from = SIZE_MAX, dirty_to = 0;
   }
 };
 
 namespace {
 
-std::string parent_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == path.npos ? "" : path.substr(0, slash);
-}
+using log::parent_of;
 
 bool below(const std::string& path, const std::string& directory) {
   return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
 }
 
 Error refused(const char* operation, const std::string& path, int error_number) {
-  return system_error(std::string(operation) + " " + path, error_number);
+  return log::file_error(operation, path, error_number);
 }
-
-class MemoryMapping final : public log::Mapping {
- public:
-  MemoryMapping(std::shared_ptr<MemoryInode> inode, size_t size) : inode_(std::move(inode)), size_(size) {
-    ++inode_->mappings;
-    inode_->was_mapped = true;
-  }
-  ~MemoryMapping() override {
-    if (inode_->mappings > 0) --inode_->mappings;
-  }
-  MutableBytes bytes() override { return {inode_->bytes.get(), size_}; }
-
- private:
-  std::shared_ptr<MemoryInode> inode_;
-  size_t size_;
-};
 
 }  // namespace
 
@@ -106,9 +69,9 @@ class MemoryFile final : public log::File {
   int descriptor() const override { return -1; }
   Result<size_t> read_at(uint64_t position, MutableBytes into) const override {
     if (dead()) return refused("read", path_, EIO);
-    if (position >= inode_->size) return size_t{0};
-    const size_t count = std::min<size_t>(into.size(), inode_->size - position);
-    std::copy_n(inode_->bytes.get() + position, count, into.begin());
+    if (position >= inode_->bytes.size()) return size_t{0};
+    const size_t count = std::min<size_t>(into.size(), inode_->bytes.size() - position);
+    std::copy_n(inode_->bytes.begin() + static_cast<ptrdiff_t>(position), count, into.begin());
     return count;
   }
   Status write_at(uint64_t position, std::span<const Bytes> pieces) override {
@@ -117,23 +80,23 @@ class MemoryFile final : public log::File {
     size_t length = 0;
     for (const Bytes piece : pieces) length += piece.size();
     const size_t end = position + length;
-    if (end > inode_->size) KQ_TRY(files_.claim(end - inode_->size, path_));
-    if (end > inode_->size) inode_->resize(end);
+    if (end > inode_->bytes.size()) KQ_TRY(files_.claim(end - inode_->bytes.size(), path_));
+    if (end > inode_->bytes.size()) inode_->resize(end);
     inode_->touched(position, end);
     for (const Bytes piece : pieces) {
-      std::copy(piece.begin(), piece.end(), inode_->bytes.get() + position);
+      std::copy(piece.begin(), piece.end(), inode_->bytes.begin() + static_cast<ptrdiff_t>(position));
       position += piece.size();
     }
     return {};
   }
   Result<uint64_t> size() const override {
     if (dead()) return refused("stat", path_, EIO);
-    return uint64_t{inode_->size};
+    return uint64_t{inode_->bytes.size()};
   }
   Status truncate(uint64_t size) override {
     if (dead()) return refused("truncate", path_, EIO);
     KQ_TRY(files_.begin("truncate", path_));
-    if (size > inode_->size) KQ_TRY(files_.claim(size - inode_->size, path_));
+    if (size > inode_->bytes.size()) KQ_TRY(files_.claim(size - inode_->bytes.size(), path_));
     inode_->resize(size);
     return {};
   }
@@ -144,13 +107,7 @@ class MemoryFile final : public log::File {
     return {};
   }
   void start_writeback(uint64_t, uint64_t) override {}
-  bool cached(uint64_t, size_t) const override { return true; }
-  Result<std::unique_ptr<log::Mapping>> map(uint64_t size) override {
-    if (dead()) return refused("map", path_, EIO);
-    if (size > inode_->size) return refused("map", path_, EINVAL);
-    return std::unique_ptr<log::Mapping>(std::make_unique<MemoryMapping>(inode_, size));
-  }
-
+  bool cached(uint64_t, uint64_t) const override { return true; }
  private:
   bool dead() const { return files_.stopped_ || generation_ != files_.generation_; }
 
@@ -184,7 +141,7 @@ Status MemoryFileSystem::begin(const char* operation, const std::string& path) {
 
 uint64_t MemoryFileSystem::used_bytes() const {
   uint64_t sum = 0;
-  for (const auto& [path, inode] : names_) sum += inode ? inode->size : 0;
+  for (const auto& [path, inode] : names_) sum += inode ? inode->bytes.size() : 0;
   return sum;
 }
 
@@ -219,7 +176,6 @@ void MemoryFileSystem::change(NameChange change) {
 }
 
 void MemoryFileSystem::crash(Random& random) {
-  undo_mapped_writes();
   const auto kept = random.below(pending_.size() + 1);
   for (size_t i = 0; i < kept; ++i) apply(lasting_names_, pending_[i]);
   pending_.clear();
@@ -229,22 +185,7 @@ void MemoryFileSystem::crash(Random& random) {
   restart();
 }
 
-void MemoryFileSystem::stop() {
-  if (std::exchange(stopped_, true)) return;
-  for (auto& [path, inode] : names_)
-    if (inode && inode->mappings > 0) inode->at_stop.assign(inode->bytes.get(), inode->bytes.get() + inode->size);
-}
-
-void MemoryFileSystem::undo_mapped_writes() {
-  for (auto& [path, inode] : names_) {
-    if (!inode || inode->at_stop.empty()) continue;
-    std::copy(inode->at_stop.begin(), inode->at_stop.end(), inode->bytes.get());
-    inode->at_stop.clear();
-  }
-}
-
 void MemoryFileSystem::restart() {
-  undo_mapped_writes();
   ++generation_;
   locks_.clear();
   stopped_ = false;
@@ -267,6 +208,13 @@ Result<std::shared_ptr<log::File>> MemoryFileSystem::open(const std::string& pat
 }
 
 bool MemoryFileSystem::exists(const std::string& path) { return !stopped_ && names_.count(path) > 0; }
+
+Result<uint64_t> MemoryFileSystem::size(const std::string& path) {
+  if (stopped_) return refused("stat", path, EIO);
+  const auto found = names_.find(path);
+  if (found == names_.end() || !found->second) return refused("stat", path, ENOENT);
+  return uint64_t{found->second->bytes.size()};
+}
 
 Result<std::vector<log::DirectoryEntry>> MemoryFileSystem::list(const std::string& directory) {
   if (stopped_) return refused("list", directory, EIO);

@@ -26,7 +26,7 @@ class MemoryFileSystem final : public log::FileSystem {
   void on_operation(std::function<void(const char* operation, const std::string& path)> hook) { hook_ = std::move(hook); }
   void set_capacity(uint64_t bytes) { capacity_ = bytes; }            // of all files; writes beyond fail as on a full disk
   void fail_operation(uint64_t countdown) { fail_in_ = countdown; }   // the n-th changing operation from now fails once; 0: none
-  void stop();                                                        // every operation fails from now on, without effect
+  void stop() { stopped_ = true; }                                    // every operation fails from now on, without effect
   bool stopped() const { return stopped_; }
   // The machine loses power and starts again: what was not synced is kept or lost by `random`.  Open files and locks are gone.
   void crash(Random& random);
@@ -37,6 +37,7 @@ class MemoryFileSystem final : public log::FileSystem {
   // ---- FileSystem ----
   Result<std::shared_ptr<log::File>> open(const std::string& path, log::OpenMode) override;
   bool exists(const std::string& path) override;
+  Result<uint64_t> size(const std::string& path) override;
   Result<std::vector<log::DirectoryEntry>> list(const std::string& directory) override;
   Status make_directory(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
@@ -62,7 +63,6 @@ class MemoryFileSystem final : public log::FileSystem {
 
   Status begin(const char* operation, const std::string& path);
   Status claim(uint64_t growth, const std::string& path);
-  void undo_mapped_writes();
   uint64_t used_bytes() const;
   void change(NameChange);
   static void apply(Names&, const NameChange&);
