@@ -19,6 +19,7 @@ namespace kq::broker {
 class Controller;
 class FetchSessions;
 class Partitions;
+class ProducerIds;
 
 // What a broker stands on: the real machine, or the simulator's.  All of it outlives the broker.
 struct Environment {
@@ -43,10 +44,15 @@ struct Broker {
   std::unique_ptr<Controller> controller;        // the single node's, or a joined quorum's
   std::unique_ptr<Partitions> partitions;        // those that this broker holds
   std::unique_ptr<FetchSessions> fetch_sessions;
+  std::unique_ptr<ProducerIds> producer_ids;
+  RateLimitedLog peer_log;                       // what peers can cause
 
   // The metadata as it is now: immutable, swapped whole.  A request keeps the one it began with (Call::image).
   std::shared_ptr<const cluster::Image> image() const { return image_.load(std::memory_order_acquire); }
   void publish(std::shared_ptr<const cluster::Image> next) { image_.store(std::move(next), std::memory_order_release); }
+
+  // May an appended batch be committed later than at once?
+  bool commits_may_wait() const { return config.log_flush_acks == FlushAcks::all; }
 
  private:
   std::atomic<std::shared_ptr<const cluster::Image>> image_;

@@ -14,7 +14,7 @@ struct Broker;
 enum class Outcome {
   answered,           // the frame stands in `to`; splices name Call::slices
   unreadable,         // the body is not that request: the connection is to be closed
-  unwritable,         // the answer cannot be said in that version: a fault of kqd
+  failed,             // a fault of kqd, told in Call::close_reason: the connection is to be closed
 };
 
 struct Api {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/log/file.hpp"
@@ -35,20 +36,28 @@ struct FileSlice {
   uint32_t size = 0;
 };
 
+struct Worker;
+
 // One request, from its frame to the last byte of its answer.  Views in the request point into the frame; views in the response
 // may point into the request, into `image` or into whatever keep() was given: all of it lives until the answer has left.
 // Belongs to the connection's loop.
 struct Call {
+  Call(Session& session, Worker& worker, Loop& loop, std::shared_ptr<const cluster::Image> image, int16_t version)
+      : session(session), worker(worker), loop(loop), image(std::move(image)), version(version) {}
+
   Session& session;
-  Loop& loop;
-  std::shared_ptr<const cluster::Image> image;             // the metadata as it was when the request began
-  int16_t version = 0;                            // of the request and its answer
+  Worker& worker;
+  Loop& loop;                                     // the worker's
+  std::shared_ptr<const cluster::Image> image;    // the metadata as it was when the request began
+  int16_t version;                                // of the request and its answer
   int32_t correlation_id = 0;
   std::string_view client_id;                     // the empty one where none was sent
   std::vector<FileSlice> slices;                  // Records::external_id counts in here
   bool answer = true;                             // false: nothing is sent (Produce with acks=0)
   bool close_after = false;                       // the connection ends behind this answer, or instead of it; `close_reason` is logged
   std::string close_reason;
+  Signal* awaited = nullptr;                      // what the handler waits on for long: notified when the connection closes,
+  bool cancelled = false;                         // and then nobody will read the answer
 
   // Keeps `owner` alive until the answer has left.
   template <class T>
@@ -58,12 +67,16 @@ struct Call {
     return held;
   }
   std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
-  MutableBytes keep(Buffer buffer) { return buffers_.emplace_back(std::move(buffer)).bytes(); }
+  MutableBytes keep(Buffer buffer) {
+    kept_bytes_ += buffer.capacity();
+    return buffers_.emplace_back(std::move(buffer)).bytes();
+  }
+  size_t kept_bytes() const { return kept_bytes_; }               // in buffers
 
   // The request has had its effect: the connection's next request may begin while this one still awaits its answer.  Only an api
   // that `overlaps` (dispatch.hpp) may call it; for all others the next request begins after the answer is ready.
   void took_effect() {
-    if (effect) effect->notify();
+    if (effect) std::exchange(effect, nullptr)->notify();
   }
   Signal* effect = nullptr;
 
@@ -71,6 +84,7 @@ struct Call {
   std::vector<std::shared_ptr<const void>> kept_;
   std::deque<std::string> texts_;                 // a deque never moves what it holds
   std::vector<Buffer> buffers_;
+  size_t kept_bytes_ = 0;
 };
 
 }  // namespace kq::broker

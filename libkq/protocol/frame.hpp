@@ -1,6 +1,7 @@
 // Frames: an int32 size, a header, a message.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "libkq/base/result.hpp"
@@ -35,6 +36,8 @@ class FrameBuffer {
     return block_;
   }
   size_t buffered_bytes() const { return end_ - begin_; }  // arrived and not yet given
+  // What the frame in front says of its size; 0 where it does not say yet, or nonsense.
+  size_t claimed_bytes() const { return static_cast<size_t>(std::max(size_in_front().value_or(0), 0)); }
   size_t capacity_bytes() const { return capacity_; }
   // Gives the memory back, where no part of a frame is held in it: what an idle connection does.
   void release();
