@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "libkq/base/result.hpp"
+#include "libkq/record/batch.hpp"
 
 namespace kq::broker {
 
@@ -31,17 +32,14 @@ struct Listener {
   std::string text() const;                       // PLAINTEXT://127.0.0.1:9092
 };
 
-enum class CompressionType : int8_t { producer = -1, uncompressed = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };
-enum class TimestampType : int8_t { create_time = 0, log_append_time = 1 };
-
 // When an acks=all answer waits for fdatasync: never, or always.  kq's addition (log.flush.acks).
 enum class FlushAcks : uint8_t { none, all };
 
-// What holds for one topic: its own settings over the brokers', over Kafka's defaults.  A plain value.
+// What holds for one topic.  A plain value.
 struct TopicConfig {
   bool compact = false;                           // cleanup.policy
   bool remove = true;                             // cleanup.policy has `delete`
-  CompressionType compression_type = CompressionType::producer;
+  std::optional<Codec> compression_type;          // none: as the producer chose
   int32_t compression_gzip_level = -1;
   int32_t compression_lz4_level = 9;
   int32_t compression_zstd_level = 3;
@@ -54,7 +52,7 @@ struct TopicConfig {
   int32_t max_message_bytes = 0;
   int64_t message_timestamp_after_max_ms = 0;
   int64_t message_timestamp_before_max_ms = 0;
-  TimestampType message_timestamp_type = TimestampType::create_time;
+  TimestampType message_timestamp_type = TimestampType::create;
   double min_cleanable_dirty_ratio = 0;
   int64_t min_compaction_lag_ms = 0;
   int32_t min_insync_replicas = 1;
@@ -68,6 +66,8 @@ struct TopicConfig {
   bool unclean_leader_election_enable = false;
 
   bool operator==(const TopicConfig&) const = default;
+  // The same with a topic's own settings over it.  They were checked when they were made.
+  TopicConfig with(const Settings& own) const;
 };
 
 // A broker's own configuration, as it was started with: settings over defaults.  Members bear Kafka's names.
@@ -152,9 +152,8 @@ struct Config {
 
   const Listener* listener(std::string_view name) const;      // an advertised one; nullptr: none of that name
 
-  // What holds for a topic with these settings of its own, where the brokers have these dynamic ones (of this broker, and of all).
-  // Settings that do not parse are passed over: they were checked when they were made.
-  TopicConfig topic(const Settings& of_topic, const Settings& of_broker, const Settings& of_all_brokers) const;
+  // What holds for a topic without settings of its own, where the brokers have these dynamic ones (of this broker, and of all).
+  TopicConfig topic_defaults(const Settings& of_broker, const Settings& of_all_brokers) const;
 };
 
 }  // namespace kq::broker

@@ -2,20 +2,25 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <memory>
 #include <utility>
 
-namespace kq::broker {
+namespace kq::cluster {
 
 // Copying costs 256 reference counts, changing an entry of a copy a 256th of the map: so that an image with a hundred thousand
 // topics has a successor in microseconds.  Values are small or shared pointers.  Copies may be read by any number of threads, and a
-// copy that was not handed out yet may be changed by its owner.
+// copy that was not handed out yet may be changed by its owner; what it was copied from may not be changed any more.
 template <class Key, class Value, class Hash, class Equal>
 class CowMap {
  public:
   using Shard = boost::unordered_flat_map<Key, Value, Hash, Equal>;
+
+  CowMap() = default;
+  CowMap(const CowMap& other) : shards_(other.shards_), size_(other.size_) {}
+  CowMap& operator=(const CowMap&) = delete;
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -58,13 +63,14 @@ class CowMap {
 
   Shard& own(size_t index) {
     auto& shard = shards_[index];
-    if (!shard) shard = std::make_shared<Shard>();
-    else if (shard.use_count() > 1) shard = std::make_shared<Shard>(*shard);
+    if (!own_[index]) shard = shard ? std::make_shared<Shard>(*shard) : std::make_shared<Shard>();
+    own_[index] = true;
     return *shard;
   }
 
   std::array<std::shared_ptr<Shard>, shard_count> shards_;
+  std::bitset<shard_count> own_;                     // cloned by this copy: nobody else reads them
   size_t size_ = 0;
 };
 
-}  // namespace kq::broker
+}  // namespace kq::cluster

@@ -18,7 +18,7 @@
 #include "libkq/base/result.hpp"
 #include "libkq/base/uuid.hpp"
 
-namespace kq::broker {
+namespace kq::cluster {
 
 constexpr int32_t no_leader = -1;
 
@@ -205,4 +205,4 @@ class Draft {
 // Calls `write` with every record of a snapshot of the image, in Kafka's order.
 void for_each_record(const Image&, const std::function<void(Bytes record)>& write);
 
-}  // namespace kq::broker
+}  // namespace kq::cluster
