@@ -14,26 +14,20 @@ int64_t minus(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<ui
 
 int32_t size_of(Bytes bytes) { return bytes.data() == nullptr ? null_size : static_cast<int32_t>(bytes.size()); }
 
-std::byte* write_bytes(std::byte* at, Bytes bytes) {
-  at = write_varint(at, size_of(bytes));
+std::byte* copy(std::byte* at, Bytes bytes) {
   if (bytes.empty()) return at;
   std::memcpy(at, bytes.data(), bytes.size());
   return at + bytes.size();
 }
 
-size_t headers_size(std::span<const RecordHeader> headers) {
-  size_t size = 0;
-  for (const RecordHeader& header : headers)
-    size += varint_size(static_cast<int32_t>(header.key.size())) + header.key.size() + varint_size(size_of(header.value)) +
-            header.value.size();
-  return size;
-}
+std::byte* write_bytes(std::byte* at, Bytes bytes) { return copy(write_varint(at, size_of(bytes)), bytes); }
 
 std::byte* write_headers(std::byte* at, std::span<const RecordHeader> headers) {
   for (const RecordHeader& header : headers) {
-    at = write_varint(at, static_cast<int32_t>(header.key.size()));
-    std::memcpy(at, header.key.data(), header.key.size());
-    at = write_bytes(at + header.key.size(), header.value);
+    const Bytes key = as_bytes(header.key);
+    at = write_varint(at, static_cast<int32_t>(key.size()));       // never null
+    at = copy(at, key);
+    at = write_bytes(at, header.value);
   }
   return at;
 }
@@ -53,25 +47,31 @@ BatchBuilder::BatchBuilder(MutableBytes block)
 
 bool BatchBuilder::append_at(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value,
                              std::span<const RecordHeader> headers) {
-  if (record_bytes_max(key.size(), value.size(), headers) > room()) return false;
+  const size_t size_max = record_bytes_max(key.size(), value.size(), headers);
+  if (size_max > room()) return false;
   if (count_ == 0) {
     base_timestamp_ = timestamp;
     max_timestamp_ = timestamp;
   }
-  const int64_t timestamp_delta = minus(timestamp, base_timestamp_);
-  const auto header_count = static_cast<int32_t>(headers.size());
-  size_t body = 1 + varlong_size(timestamp_delta) + varint_size(offset_delta) + varint_size(size_of(key)) + key.size() +
-                varint_size(size_of(value)) + value.size() + varint_size(header_count);
-  if (header_count != 0) body += headers_size(headers);
-
-  std::byte* at = write_varint(at_, static_cast<int32_t>(body));
+  // The length stands in front and is known behind.  It nearly always takes as many bytes as the longest that it could be; where it
+  // does not, the record moves up.
+  const size_t length_size = varint_size(static_cast<int32_t>(size_max));
+  std::byte* const body = at_ + length_size;
+  std::byte* at = body;
   *at++ = std::byte{0};                                        // attributes: unused
-  at = write_varlong(at, timestamp_delta);
+  at = write_varlong(at, minus(timestamp, base_timestamp_));
   at = write_varint(at, offset_delta);
   at = write_bytes(at, key);
   at = write_bytes(at, value);
-  at = write_varint(at, header_count);
-  if (header_count != 0) at = write_headers(at, headers);
+  at = write_varint(at, static_cast<int32_t>(headers.size()));
+  if (!headers.empty()) at = write_headers(at, headers);
+  const auto length = static_cast<int32_t>(at - body);
+  if (varint_size(length) != length_size) [[unlikely]] {
+    const size_t spare = length_size - varint_size(length);
+    std::memmove(body - spare, body, static_cast<size_t>(length));
+    at -= spare;
+  }
+  write_varint(at_, length);
   at_ = at;
 
   if (timestamp > max_timestamp_) max_timestamp_ = timestamp;

@@ -92,12 +92,10 @@ inline bool read_nullable_bytes(const std::byte*& at, const std::byte* end, Byte
 
 const char* check_headers(const std::byte*& at, const std::byte* end, int32_t count);
 
-// Takes one record off [at, end).  Null, or what is wrong with it; then `at` is anywhere.
-inline const char* read_record(const std::byte*& at, const std::byte* end, RawRecord& record) {
-  int32_t length, header_count;
-  if (!read_varint(at, end, length)) return "the batch ends inside a record's length";
-  if (length < 1 || length > end - at) return "a record's length is negative, or longer than what is left";
-  const std::byte* const stop = at + length;
+// Reads the record whose body, all after the length, is [at, stop).  Null, or what is wrong with it.
+inline const char* read_record_body(const std::byte* at, const std::byte* stop, RawRecord& record) {
+  int32_t header_count;
+  if (at == stop) return "a record is shorter than its fields";
   ++at;                                                              // attributes: unused
   if (!read_varlong(at, stop, record.timestamp_delta) || !read_varint(at, stop, record.offset_delta))
     return "a record is shorter than its fields";
@@ -109,6 +107,16 @@ inline const char* read_record(const std::byte*& at, const std::byte* end, RawRe
     if (const char* wrong = check_headers(at, stop, header_count)) return wrong;
   record.headers = {Bytes{headers, at}, header_count};
   return at == stop ? nullptr : "a record is longer than its fields";
+}
+
+// Takes one record off [at, end).  Null, or what is wrong with it; then `at` is anywhere.
+inline const char* read_record(const std::byte*& at, const std::byte* end, RawRecord& record) {
+  int32_t length;
+  if (!read_varint(at, end, length)) return "the batch ends inside a record's length";
+  if (length < 0 || length > end - at) return "a record's length is negative, or longer than what is left";
+  const std::byte* const body = at;
+  at += length;
+  return read_record_body(body, at, record);
 }
 
 }  // namespace kq
