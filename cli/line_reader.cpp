@@ -1,0 +1,107 @@
+#include "cli/line_reader.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "cli/handles.hpp"
+
+namespace kq::cli {
+namespace {
+constexpr size_t read_bytes = 256 << 10;
+}
+
+LineReader::LineReader(std::vector<std::string> paths) : paths_(std::move(paths)), buffer_(read_bytes, '\0') {
+  if (paths_.empty()) paths_.push_back("-");
+  measure();
+  open_next();
+}
+
+LineReader::~LineReader() { stop(); }
+
+void LineReader::stop() {
+  if (fd_ > STDIN_FILENO) close(fd_);
+  fd_ = -1;
+  at_end_ = true;
+  begin_ = end_ = scanned_ = 0;
+}
+
+void LineReader::measure() {
+  for (const std::string& path : paths_) {
+    struct stat status = {};
+    const int failed = path == "-" ? fstat(STDIN_FILENO, &status) : stat(path.c_str(), &status);
+    if (failed != 0) throw Failure{exit_io, path + " cannot be read: " + strerror(errno)};
+    if (!S_ISREG(status.st_mode)) {
+      bytes_total_ = 0;
+      return;
+    }
+    bytes_total_ += static_cast<size_t>(status.st_size);
+  }
+}
+
+bool LineReader::open_next() {
+  if (fd_ > STDIN_FILENO) close(fd_);
+  fd_ = -1;
+  if (path_ == paths_.size()) {
+    at_end_ = true;
+    return false;
+  }
+  const std::string& path = paths_[path_++];
+  fd_ = path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) throw Failure{exit_io, path + " cannot be opened: " + strerror(errno)};
+  line_ = 0;
+  return true;
+}
+
+bool LineReader::whole_line_buffered() const { return memchr(buffer_.data() + scanned_, '\n', end_ - scanned_) != nullptr; }
+
+void LineReader::fill() {
+  if (begin_ > 0) {
+    memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    scanned_ -= begin_;
+    begin_ = 0;
+  }
+  if (end_ == buffer_.size()) {
+    if (end_ >= line_bytes_max) throw Failure{exit_io, place() + ": a line longer than 64 MiB; is this text?"};
+    buffer_.resize(buffer_.size() * 2);
+  }
+  const ssize_t got = read(fd_, buffer_.data() + end_, buffer_.size() - end_);
+  if (got < 0 && errno == EINTR) return;
+  if (got < 0) throw Failure{exit_io, place() + " cannot be read: " + strerror(errno)};
+  if (got > 0) {
+    end_ += static_cast<size_t>(got);
+    bytes_read_ += static_cast<size_t>(got);
+  } else if (begin_ < end_) {
+    buffer_[end_++] = '\n';  // the last line of a file counts without its line feed; fill() always leaves room for it
+  } else {
+    open_next();
+  }
+}
+
+std::optional<std::string_view> LineReader::next() {
+  for (;;) {
+    const char* from = buffer_.data() + begin_;
+    const void* feed = memchr(buffer_.data() + scanned_, '\n', end_ - scanned_);
+    if (feed) {
+      const auto length = static_cast<size_t>(static_cast<const char*>(feed) - from);
+      begin_ += length + 1;
+      scanned_ = begin_;
+      ++line_;
+      return std::string_view(from, length);
+    }
+    scanned_ = end_;
+    if (at_end_) return std::nullopt;
+    fill();
+  }
+}
+
+std::string LineReader::place() const {
+  const std::string name = path_ == 0 || paths_[path_ - 1] == "-" ? "standard input" : paths_[path_ - 1];
+  return name + ":" + std::to_string(line_);
+}
+
+}  // namespace kq::cli
