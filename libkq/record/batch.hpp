@@ -19,7 +19,7 @@ constexpr int16_t unsupported_compression_type = 76;
 constexpr int16_t invalid_record = 87;
 }  // namespace record_code
 
-enum class Codec : int8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };      // 5 to 7 can be met, and are refused
+enum class Codec : int8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };  // 5 to 7 can be met, and are refused
 constexpr int8_t codec_max = 4;
 
 enum class TimestampType : int8_t { create = 0, log_append = 1 };
@@ -32,23 +32,23 @@ constexpr int32_t no_leader_epoch = -1;
 
 // Where the fields of a batch begin.
 namespace batch_at {
-constexpr size_t base_offset = 0;                 // int64
-constexpr size_t batch_length = 8;                // int32, of all that follows it
-constexpr size_t partition_leader_epoch = 12;     // int32
-constexpr size_t magic = 16;                      // int8
-constexpr size_t crc = 17;                        // uint32, CRC-32C of all that follows it
-constexpr size_t attributes = 21;                 // int16
-constexpr size_t last_offset_delta = 23;          // int32
-constexpr size_t base_timestamp = 27;             // int64
-constexpr size_t max_timestamp = 35;              // int64
-constexpr size_t producer_id = 43;                // int64
-constexpr size_t producer_epoch = 51;             // int16
-constexpr size_t base_sequence = 53;              // int32
-constexpr size_t count = 57;                      // int32
+constexpr size_t base_offset = 0;              // int64
+constexpr size_t batch_length = 8;             // int32, of all that follows it
+constexpr size_t partition_leader_epoch = 12;  // int32
+constexpr size_t magic = 16;                   // int8
+constexpr size_t crc = 17;                     // uint32, CRC-32C of all that follows it
+constexpr size_t attributes = 21;              // int16
+constexpr size_t last_offset_delta = 23;       // int32
+constexpr size_t base_timestamp = 27;          // int64
+constexpr size_t max_timestamp = 35;           // int64
+constexpr size_t producer_id = 43;             // int64
+constexpr size_t producer_epoch = 51;          // int16
+constexpr size_t base_sequence = 53;           // int32
+constexpr size_t count = 57;                   // int32
 constexpr size_t records = 61;
 }  // namespace batch_at
 
-constexpr size_t batch_overhead = batch_at::batch_length + 4;                  // what the length does not count
+constexpr size_t batch_overhead = batch_at::batch_length + 4;  // what the length does not count
 constexpr size_t batch_header_size = batch_at::records;
 static_assert(batch_overhead == 12 && batch_header_size == 61);
 static_assert(batch_at::magic == batch_at::partition_leader_epoch + 4 && batch_at::attributes == batch_at::crc + 4);
@@ -64,17 +64,17 @@ constexpr int16_t delete_horizon = 0x40;
 
 // Formats 0 and 1: an entry is one message, or a compressed set of messages inside one.  Byte 16 tells the format in all three.
 namespace legacy_at {
-constexpr size_t offset = 0;                      // int64; of a wrapper: that of the last message inside
-constexpr size_t size = 8;                        // int32
-constexpr size_t crc = 12;                        // uint32, zlib's CRC-32 of all that follows it
+constexpr size_t offset = 0;  // int64; of a wrapper: that of the last message inside
+constexpr size_t size = 8;    // int32
+constexpr size_t crc = 12;    // uint32, zlib's CRC-32 of all that follows it
 constexpr size_t magic = 16;
-constexpr size_t attributes = 17;                 // int8
-constexpr size_t timestamp = 18;                  // int64, format 1 alone
-constexpr size_t key_0 = 18;                      // int32 length and bytes; then the value likewise
+constexpr size_t attributes = 17;  // int8
+constexpr size_t timestamp = 18;   // int64, format 1 alone
+constexpr size_t key_0 = 18;       // int32 length and bytes; then the value likewise
 constexpr size_t key_1 = 26;
 }  // namespace legacy_at
 
-constexpr int32_t legacy_size_min = 14;           // crc, magic, attributes, and two lengths
+constexpr int32_t legacy_size_min = 14;  // crc, magic, attributes, and two lengths
 
 // Sequences count from 0 to 2147483647, and then from 0 again.
 constexpr int32_t sequence_plus(int32_t sequence, int32_t records) {
@@ -127,11 +127,13 @@ class BatchView {
     return base < 0 ? no_sequence : sequence_plus(base, last_offset_delta());
   }
   int32_t count() const { return get<int32_t>(batch_at::count); }
-  Bytes records() const { return bytes_.subspan(batch_at::records); }       // compressed where codec() says so
+  Bytes records() const { return bytes_.subspan(batch_at::records); }  // compressed where codec() says so
 
  private:
   template <class Int>
-  Int get(size_t at) const { return load_be<Int>(bytes_.data() + at); }
+  Int get(size_t at) const {
+    return load_be<Int>(bytes_.data() + at);
+  }
   uint8_t low_attributes() const {
     return static_cast<uint8_t>(bytes_[legacy() ? legacy_at::attributes : batch_at::attributes + 1]);
   }
@@ -140,10 +142,10 @@ class BatchView {
 };
 
 enum class Step {
-  batch,         // there is one, whole
-  end,           // nothing is left
-  incomplete,    // the rest is too short for the batch it begins: the cut-off tail of a fetch answer, a torn write
-  corrupt,       // no batch can begin like this
+  batch,       // there is one, whole
+  end,         // nothing is left
+  incomplete,  // the rest is too short for the batch it begins: the cut-off tail of a fetch answer, a torn write
+  corrupt,     // no batch can begin like this
 };
 
 // Takes the next batch off the front of `rest`; leaves `rest` as it is unless the answer is `batch`.

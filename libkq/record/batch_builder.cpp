@@ -25,7 +25,7 @@ std::byte* write_bytes(std::byte* at, Bytes bytes) { return copy(write_varint(at
 std::byte* write_headers(std::byte* at, std::span<const RecordHeader> headers) {
   for (const RecordHeader& header : headers) {
     const Bytes key = as_bytes(header.key);
-    at = write_varint(at, static_cast<int32_t>(key.size()));       // never null
+    at = write_varint(at, static_cast<int32_t>(key.size()));  // never null
     at = copy(at, key);
     at = write_bytes(at, header.value);
   }
@@ -58,7 +58,7 @@ bool BatchBuilder::append_at(int32_t offset_delta, int64_t timestamp, Bytes key,
   const size_t length_size = varint_size(static_cast<int32_t>(size_max));
   std::byte* const body = at_ + length_size;
   std::byte* at = body;
-  *at++ = std::byte{0};                                        // attributes: unused
+  *at++ = std::byte{0};  // attributes: unused
   at = write_varlong(at, minus(timestamp, base_timestamp_));
   at = write_varint(at, offset_delta);
   at = write_bytes(at, key);
@@ -139,7 +139,7 @@ void OwnedBatchBuilder::append_at(int32_t offset_delta, int64_t timestamp, Bytes
 // ---- control batches -------------------------------------------------------------------------------------------------------
 
 std::array<std::byte, 4> control_key(ControlType type) {
-  std::array<std::byte, 4> key{};                              // version 0, type
+  std::array<std::byte, 4> key{};  // version 0, type
   store_be(key.data() + 2, static_cast<int16_t>(type));
   return key;
 }
@@ -152,12 +152,16 @@ int16_t control_type(Bytes key) {
 std::array<std::byte, marker_batch_size> marker_batch(const TransactionMarker& marker, int64_t timestamp, int64_t base_offset,
                                                       int32_t leader_epoch) {
   std::array<std::byte, batch_header_size + 64> block;
-  std::array<std::byte, 6> value{};                            // version 0, coordinator epoch
+  std::array<std::byte, 6> value{};  // version 0, coordinator epoch
   store_be(value.data() + 2, marker.coordinator_epoch);
   BatchBuilder builder(block);
   KQ_CHECK(builder.append(timestamp, control_key(marker.commit ? ControlType::commit : ControlType::abort), value));
-  const Bytes sealed = builder.seal({.base_offset = base_offset, .leader_epoch = leader_epoch, .producer_id = marker.producer_id,
-                                     .producer_epoch = marker.producer_epoch, .transactional = true, .control = true});
+  const Bytes sealed = builder.seal({.base_offset = base_offset,
+                                     .leader_epoch = leader_epoch,
+                                     .producer_id = marker.producer_id,
+                                     .producer_epoch = marker.producer_epoch,
+                                     .transactional = true,
+                                     .control = true});
   std::array<std::byte, marker_batch_size> batch;
   KQ_CHECK(sealed.size() == batch.size());
   std::memcpy(batch.data(), sealed.data(), batch.size());

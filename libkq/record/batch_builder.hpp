@@ -22,8 +22,8 @@ struct BatchFields {
   int32_t base_sequence = no_sequence;
   bool transactional = false;
   bool control = false;
-  int64_t log_append_time = no_timestamp;       // unless -1: the timestamp type is log append time, and this is the time
-  int32_t last_offset_delta = -1;               // unless -1: past the last record's, as compaction leaves it
+  int64_t log_append_time = no_timestamp;  // unless -1: the timestamp type is log append time, and this is the time
+  int32_t last_offset_delta = -1;          // unless -1: past the last record's, as compaction leaves it
 };
 
 // Encodes records one behind the other into a block of memory that it is handed: the only copy of a record on its way out.  It
@@ -42,7 +42,7 @@ class BatchBuilder {
     return batch_header_size + record_bytes_max(key, value, headers);
   }
 
-  explicit BatchBuilder(MutableBytes block);        // at least batch_header_size bytes
+  explicit BatchBuilder(MutableBytes block);  // at least batch_header_size bytes
 
   // A key or value whose data() is null is null.  The offset delta is the count so far, or what append_at is given: larger than
   // the one before.  False: no room, and nothing has changed.
@@ -51,7 +51,7 @@ class BatchBuilder {
   }
   bool append_at(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {});
 
-  size_t size() const { return static_cast<size_t>(at_ - block_); }        // header and records, uncompressed
+  size_t size() const { return static_cast<size_t>(at_ - block_); }  // header and records, uncompressed
   size_t room() const { return static_cast<size_t>(end_ - at_); }
   int32_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
@@ -59,8 +59,8 @@ class BatchBuilder {
   int64_t max_timestamp() const { return max_timestamp_; }
   int32_t last_offset_delta() const { return next_offset_delta_ - 1; }
 
-  void move_to(MutableBytes bigger);                // copies what there is; the old block is free afterwards
-  void clear();                                     // a new batch in the same block
+  void move_to(MutableBytes bigger);  // copies what there is; the old block is free afterwards
+  void clear();                       // a new batch in the same block
 
   // In place: the block's first size() bytes.  The view holds until the block goes.
   Bytes seal(const BatchFields&);
@@ -84,7 +84,7 @@ class BatchBuilder {
 class OwnedBatchBuilder {
  public:
   OwnedBatchBuilder() : block_(first_capacity), builder_(block_.memory()) {}
-  OwnedBatchBuilder(OwnedBatchBuilder&&) = default;                        // the memory stays where it is
+  OwnedBatchBuilder(OwnedBatchBuilder&&) = default;  // the memory stays where it is
   OwnedBatchBuilder& operator=(OwnedBatchBuilder&&) = default;
 
   void append(int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {}) {
@@ -135,6 +135,6 @@ struct TransactionMarker {
 constexpr size_t marker_batch_size = 78;
 std::array<std::byte, marker_batch_size> marker_batch(const TransactionMarker&, int64_t timestamp, int64_t base_offset = 0,
                                                       int32_t leader_epoch = no_leader_epoch);
-int32_t marker_coordinator_epoch(Bytes value);      // -1 where the value is not a marker's
+int32_t marker_coordinator_epoch(Bytes value);  // -1 where the value is not a marker's
 
 }  // namespace kq

@@ -12,7 +12,8 @@ Status BatchReader::open(const BatchView& batch, Block& block) {
     return *(error_ = Error(record_code::corrupt_message,
                             "the batch at offset " + std::to_string(batch.base_offset()) + " has a wrong check sum"));
   if (batch.legacy()) {
-    Result<LegacyReader> legacy = LegacyReader::open(batch, decompressor_, block, options_.check_crc, options_.decompressed_bytes_max);
+    Result<LegacyReader> legacy =
+        LegacyReader::open(batch, decompressor_, block, options_.check_crc, options_.decompressed_bytes_max);
     if (!legacy) return *(error_ = std::move(legacy.error()));
     legacy_ = std::move(*legacy);
     return {};
@@ -47,9 +48,9 @@ bool BatchReader::next(RecordView& record) {
   if (--left_ == 0 && at_ != end_) return fail("bytes are left after the last record");
   // Deltas are a peer's: unsigned, so that any of them adds up to something.
   record.offset = static_cast<int64_t>(static_cast<uint64_t>(base_offset_) + static_cast<uint64_t>(int64_t{raw.offset_delta}));
-  record.timestamp = append_time_ ? base_timestamp_
-                                  : static_cast<int64_t>(static_cast<uint64_t>(base_timestamp_) +
-                                                         static_cast<uint64_t>(raw.timestamp_delta));
+  record.timestamp =
+      append_time_ ? base_timestamp_
+                   : static_cast<int64_t>(static_cast<uint64_t>(base_timestamp_) + static_cast<uint64_t>(raw.timestamp_delta));
   record.key = raw.key;
   record.value = raw.value;
   record.headers = raw.headers;

@@ -23,7 +23,7 @@ class Block {
 
   Bytes bytes() const { return {data_.get(), size_}; }
   MutableBytes mutable_bytes() { return {data_.get(), size_}; }
-  MutableBytes memory() { return {data_.get(), capacity_}; }          // all of the memory, used or not
+  MutableBytes memory() { return {data_.get(), capacity_}; }  // all of the memory, used or not
   size_t size() const { return size_; }
   size_t capacity() const { return capacity_; }
 
@@ -42,7 +42,7 @@ class Block {
 
  private:
   void grow(size_t capacity) {
-    std::unique_ptr<std::byte[]> bigger(new std::byte[capacity]);    // not make_unique: that would write zeros
+    std::unique_ptr<std::byte[]> bigger(new std::byte[capacity]);  // not make_unique: that would write zeros
     if (size_ != 0) std::memcpy(bigger.get(), data_.get(), size_);
     data_ = std::move(bigger);
     capacity_ = capacity;

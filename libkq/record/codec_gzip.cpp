@@ -6,9 +6,9 @@ namespace kq::codec {
 namespace {
 
 constexpr int window_bits = 15;
-constexpr int gzip_wrapper = 16;                 // zlib's way to ask for gzip's header and trailer
+constexpr int gzip_wrapper = 16;  // zlib's way to ask for gzip's header and trailer
 constexpr int memory_level = 8;
-constexpr size_t member_bytes_min = 18;          // header and trailer
+constexpr size_t member_bytes_min = 18;  // header and trailer
 
 Bytef* bytef(const std::byte* at) { return reinterpret_cast<Bytef*>(const_cast<std::byte*>(at)); }
 uInt chunk(size_t size) { return static_cast<uInt>(std::min<size_t>(size, 1u << 30)); }

@@ -19,7 +19,7 @@ constexpr uint8_t flag_reserved = 0x03;
 constexpr uint8_t block_64_kib = 0x40;
 constexpr size_t block_bytes = 64 * 1024;
 constexpr uint32_t stored_raw = 0x80000000;
-constexpr int level_fast = 9;                    // Java: the standard level stands for the fast compressor, all others for HC
+constexpr int level_fast = 9;  // Java: the standard level stands for the fast compressor, all others for HC
 
 uint32_t load_le32(const std::byte* at) {
   uint32_t word;
@@ -178,7 +178,7 @@ class Lz4Decoder final : public Decoder {
   uint8_t flags_ = 0;
   size_t block_bytes_max_ = block_bytes;
   bool ended_ = false;
-  Block block_;                 // a block that was larger than the room for it
+  Block block_;  // a block that was larger than the room for it
   size_t handed_out_ = 0;
 };
 

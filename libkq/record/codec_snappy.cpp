@@ -10,8 +10,8 @@ namespace {
 constexpr unsigned char magic[8] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
 constexpr size_t stream_header_size = 16;
 constexpr int32_t version = 1;
-constexpr size_t plain_chunk_bytes_max = 32 * 1024;        // of what is written; chunks of any size are read
-constexpr size_t expansion_max = 22;                       // three bytes of a copy yield 64 at most
+constexpr size_t plain_chunk_bytes_max = 32 * 1024;  // of what is written; chunks of any size are read
+constexpr size_t expansion_max = 22;                 // three bytes of a copy yield 64 at most
 
 bool starts_with_magic(Bytes bytes) {
   return bytes.size() >= stream_header_size && std::memcmp(bytes.data(), magic, sizeof magic) == 0;
@@ -84,8 +84,8 @@ class SnappyDecoder final : public Decoder {
       chunk = std::exchange(rest_, Bytes{});
       return {};
     }
-    while (starts_with_magic(rest_)) rest_ = rest_.subspan(stream_header_size);      // streams may follow each other
-    if (rest_.size() < 4) return {};                                                 // as Java: not enough for a size is the end
+    while (starts_with_magic(rest_)) rest_ = rest_.subspan(stream_header_size);  // streams may follow each other
+    if (rest_.size() < 4) return {};                                             // as Java: not enough for a size is the end
     const auto size = load_be<int32_t>(rest_.data());
     if (size <= 0 || static_cast<size_t>(size) > rest_.size() - 4) return damaged("snappy", "a chunk is longer than the data");
     chunk = rest_.subspan(4, static_cast<size_t>(size));
@@ -104,7 +104,7 @@ class SnappyDecoder final : public Decoder {
 
   Bytes rest_;
   bool chunked_ = false;
-  Block block_;                 // a block that was larger than the room for it
+  Block block_;  // a block that was larger than the room for it
   size_t handed_out_ = 0;
 };
 

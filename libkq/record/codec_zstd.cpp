@@ -16,7 +16,7 @@ class ZstdEncoder final : public Encoder {
     if (context_ == nullptr && (context_ = ZSTD_createCCtx()) == nullptr)
       return Error(own_code::no_memory, "zstd: no memory for a compressor");
     ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, level);
-    ZSTD_CCtx_setParameter(context_, ZSTD_c_contentSizeFlag, 0);               // as Java, which streams, leaves it out
+    ZSTD_CCtx_setParameter(context_, ZSTD_c_contentSizeFlag, 0);  // as Java, which streams, leaves it out
     const MutableBytes room = into.room(ZSTD_compressBound(plain.size()));
     const size_t written = ZSTD_compress2(context_, room.data(), room.size(), plain.data(), plain.size());
     if (ZSTD_isError(written)) return Error(own_code::internal, std::string("zstd: ") + ZSTD_getErrorName(written));
@@ -34,7 +34,8 @@ class ZstdDecoder final : public Decoder {
   ~ZstdDecoder() override { ZSTD_freeDCtx(context_); }
 
   Status begin(Bytes compressed, int8_t) override {
-    if (context_ != nullptr && ZSTD_sizeof_DCtx(context_) > context_bytes_kept_max) ZSTD_freeDCtx(std::exchange(context_, nullptr));
+    if (context_ != nullptr && ZSTD_sizeof_DCtx(context_) > context_bytes_kept_max)
+      ZSTD_freeDCtx(std::exchange(context_, nullptr));
     if (context_ == nullptr && (context_ = ZSTD_createDCtx()) == nullptr)
       return Error(own_code::no_memory, "zstd: no memory for a decompressor");
     ZSTD_DCtx_reset(context_, ZSTD_reset_session_only);

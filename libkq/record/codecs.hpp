@@ -16,7 +16,7 @@ inline Error damaged(std::string_view codec, std::string_view what) {
 class Encoder {
  public:
   virtual ~Encoder() = default;
-  virtual Status compress(int level, Bytes plain, Block& into) = 0;         // appends; the level is in range
+  virtual Status compress(int level, Bytes plain, Block& into) = 0;  // appends; the level is in range
 };
 
 // Pulls: read() fills what it is given and says how much it wrote; 0 is the end.  It writes into the room it is given wherever its
@@ -25,7 +25,7 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   virtual Status begin(Bytes compressed, int8_t format) = 0;
-  virtual Result<size_t> read(MutableBytes into) = 0;                        // into is never empty
+  virtual Result<size_t> read(MutableBytes into) = 0;  // into is never empty
 };
 
 std::unique_ptr<Encoder> gzip_encoder();

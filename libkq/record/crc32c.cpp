@@ -12,7 +12,7 @@
 namespace kq {
 namespace {
 
-constexpr uint32_t polynomial = 0x82f63b78;         // Castagnoli's, lowest bit first
+constexpr uint32_t polynomial = 0x82f63b78;  // Castagnoli's, lowest bit first
 
 using Tables = std::array<std::array<uint32_t, 256>, 8>;
 
@@ -118,7 +118,7 @@ using Way = uint32_t (*)(uint32_t, Bytes);
 
 uint32_t choose(uint32_t crc, Bytes data);
 
-std::atomic<Way> way{choose};          // constant initialisation: right even before static constructors have run
+std::atomic<Way> way{choose};  // constant initialisation: right even before static constructors have run
 
 uint32_t choose(uint32_t crc, Bytes data) {
   const Way best = crc32c_has_hardware() ? crc32c_hardware : crc32c_table;

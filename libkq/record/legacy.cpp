@@ -28,7 +28,8 @@ bool read_message(const BatchView& entry, Message& message) {
 }
 
 Error invalid(const BatchView& entry, std::string_view what) {
-  return {record_code::invalid_record, "the message set at offset " + std::to_string(entry.base_offset()) + " " + std::string(what)};
+  return {record_code::invalid_record,
+          "the message set at offset " + std::to_string(entry.base_offset()) + " " + std::string(what)};
 }
 
 }  // namespace
@@ -40,7 +41,7 @@ Result<LegacyReader> LegacyReader::open(const BatchView& entry, Decompressor& de
   reader.magic_ = entry.magic();
   if (entry.codec() == Codec::none) {
     reader.rest_ = entry.bytes();
-    reader.check_crc_ = false;                                       // the caller has seen to it
+    reader.check_crc_ = false;  // the caller has seen to it
     return reader;
   }
 
@@ -62,7 +63,7 @@ Result<LegacyReader> LegacyReader::open(const BatchView& entry, Decompressor& de
     if (inner.magic() != entry.magic()) return invalid(entry, "holds messages of another format");
     if (inner.codec() != Codec::none) return invalid(entry, "holds compressed messages in a compressed one");
     last_inner = inner.base_offset();
-    reader.rest_ = {block.bytes().data(), static_cast<size_t>(rest.data() - block.bytes().data())};   // a cut-off tail is dropped
+    reader.rest_ = {block.bytes().data(), static_cast<size_t>(rest.data() - block.bytes().data())};  // a cut-off tail is dropped
   }
   if (step == Step::corrupt) return invalid(entry, "holds something that is no message");
   if (rest.size() == block.size()) return invalid(entry, "is compressed, and holds no message");

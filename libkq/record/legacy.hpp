@@ -19,11 +19,11 @@ class LegacyReader {
   const char* next(RecordView& record);
 
  private:
-  Bytes rest_;                      // entries still to come, each one message
+  Bytes rest_;  // entries still to come, each one message
   bool wrapped_ = false;
   bool check_crc_ = true;
   int8_t magic_ = 0;
-  int64_t base_offset_ = 0;         // added to an inner offset: relative in format 1, 0 in format 0
+  int64_t base_offset_ = 0;  // added to an inner offset: relative in format 1, 0 in format 0
   bool append_time_ = false;
   int64_t append_timestamp_ = no_timestamp;
 };

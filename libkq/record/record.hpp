@@ -96,7 +96,7 @@ const char* check_headers(const std::byte*& at, const std::byte* end, int32_t co
 inline const char* read_record_body(const std::byte* at, const std::byte* stop, RawRecord& record) {
   int32_t header_count;
   if (at == stop) return "a record is shorter than its fields";
-  ++at;                                                              // attributes: unused
+  ++at;  // attributes: unused
   if (!read_varlong(at, stop, record.timestamp_delta) || !read_varint(at, stop, record.offset_delta))
     return "a record is shorter than its fields";
   if (!read_nullable_bytes(at, stop, record.key)) return "a record's key is longer than the record";

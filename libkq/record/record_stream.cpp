@@ -105,7 +105,7 @@ bool RecordStream::next_across_pieces(int32_t length, Record& record) {
 bool RecordStream::at_end() { return at_ == end_ && !refill() && !error_; }
 
 bool RecordStream::fail(const char* wrong) {
-  if (!error_) error_ = Error(record_code::invalid_record, wrong);         // a decompressor's error comes first
+  if (!error_) error_ = Error(record_code::invalid_record, wrong);  // a decompressor's error comes first
   return false;
 }
 

@@ -19,10 +19,10 @@ class RecordStream {
 
   explicit RecordStream(Decompressor& decompressor) : decompressor_(decompressor) {}
 
-  bool next(Record& record);        // false: error() tells why, and the end of the data is a reason too
-  bool at_end();                    // nothing is left; false with an error where the rest does not decompress
+  bool next(Record& record);  // false: error() tells why, and the end of the data is a reason too
+  bool at_end();              // nothing is left; false with an error where the rest does not decompress
   const std::optional<Error>& error() const { return error_; }
-  size_t bytes() const { return bytes_; }                             // decompressed so far
+  size_t bytes() const { return bytes_; }  // decompressed so far
 
  private:
   struct Body;

@@ -50,10 +50,11 @@ Validation find_batch(MutableBytes records, int16_t produce_version) {
 
 // UnifiedLog.analyzeAndValidateRecords and LogValidator.validateBatch, in their order.
 Validation check_header(const BatchView& batch, const BatchRules& rules) {
-  if (batch.base_offset() != 0) return refuse(invalid_record, "the batch's base offset is " + number(batch.base_offset()) + ", not 0");
+  if (batch.base_offset() != 0)
+    return refuse(invalid_record, "the batch's base offset is " + number(batch.base_offset()) + ", not 0");
   if (batch.size() > static_cast<size_t>(rules.max_message_bytes))
-    return refuse(message_too_large, "the batch has " + number(static_cast<int64_t>(batch.size())) + " bytes, more than max.message.bytes (" +
-                                         number(rules.max_message_bytes) + ")");
+    return refuse(message_too_large, "the batch has " + number(static_cast<int64_t>(batch.size())) +
+                                         " bytes, more than max.message.bytes (" + number(rules.max_message_bytes) + ")");
   if (!batch.check_crc()) return refuse(corrupt_message, "the batch's check sum is wrong");
   if (static_cast<int8_t>(batch.codec()) > codec_max)
     return refuse(unknown_server_error, "no such codec: " + number(static_cast<int8_t>(batch.codec())));
@@ -62,8 +63,8 @@ Validation check_header(const BatchView& batch, const BatchRules& rules) {
                                       number(batch.last_offset_delta()));
   if (batch.control()) return refuse(invalid_record, "clients may not write control records");
   if (batch.has_producer_id() && batch.base_sequence() < 0)
-    return refuse(invalid_record, "the batch has producer id " + number(batch.producer_id()) + " and sequence " +
-                                      number(batch.base_sequence()));
+    return refuse(invalid_record,
+                  "the batch has producer id " + number(batch.producer_id()) + " and sequence " + number(batch.base_sequence()));
   return {};
 }
 
@@ -147,7 +148,8 @@ Validation walk(const BatchView& batch, RecordChecks& checks) {
 }
 
 // Compressed, and to stay as it is.
-Validation stream(const BatchView& batch, RecordChecks& checks, Decompressor& decompressor, const BatchRules& rules, Effort effort) {
+Validation stream(const BatchView& batch, RecordChecks& checks, Decompressor& decompressor, const BatchRules& rules,
+                  Effort effort) {
   if (effort == Effort::quick && batch.records().size() > decompressed_inline_bytes_max) return {.deferred = true};
   if (Status begun = decompressor.begin(batch.codec(), batch.records(), rules.decompressed_bytes_max); !begun)
     return refuse(begun.error());
@@ -164,7 +166,8 @@ Validation stream(const BatchView& batch, RecordChecks& checks, Decompressor& de
     return records.error() ? refuse(*records.error()) : refuse(invalid_record, "bytes are left after the last record");
   Validation result = checks.result();
   // Kafka would have to build the batch anew here, and falls over its own records, which it has not kept.
-  if (result.ok() && !offsets_count_up) return refuse(unknown_server_error, "the offsets in a compressed batch do not count up from 0");
+  if (result.ok() && !offsets_count_up)
+    return refuse(unknown_server_error, "the offsets in a compressed batch do not count up from 0");
   return result;
 }
 
@@ -172,7 +175,7 @@ Validation stream(const BatchView& batch, RecordChecks& checks, Decompressor& de
 Validation believe(const BatchView& batch, RecordChecks& checks) {
   checks.check(batch.max_timestamp(), true);
   Validation result = checks.result();
-  result.refused.clear();                                              // it was no record that was looked at
+  result.refused.clear();  // it was no record that was looked at
   result.count = batch.count();
   result.max_timestamp_delta = batch.last_offset_delta();
   return result;
@@ -193,10 +196,12 @@ Validation BatchValidator::rebuild(const BatchView& batch, const BatchRules& rul
   const std::byte* at = bytes.data();
   const std::byte* const end = at + bytes.size();
   RawRecord record;
+  bool negative = false;
   for (int32_t left = batch.count(); left > 0; --left) {
     if (const char* wrong = read_record(at, end, record)) return refuse(invalid_record, wrong);
     const int64_t timestamp = checks.timestamp(record.timestamp_delta);
     checks.check(timestamp, record.key.data() != nullptr);
+    negative |= timestamp < no_timestamp;
     headers_.clear();
     for (const RecordHeader& header : record.headers) headers_.push_back(header);
     builder.append(timestamp, record.key, record.value, headers_);
@@ -204,6 +209,8 @@ Validation BatchValidator::rebuild(const BatchView& batch, const BatchRules& rul
   if (at != end) return refuse(invalid_record, "bytes are left after the last record");
   Validation result = checks.result();
   if (!result.ok()) return result;
+  // Kafka's builder takes no time before 1970, though what is left as it came may have one.
+  if (negative) return refuse(unknown_server_error, "a record's timestamp is negative");
 
   const bool append_time = rules.message_timestamp_type == TimestampType::log_append;
   const BatchFields fields{.producer_id = batch.producer_id(),
@@ -231,7 +238,7 @@ Validation BatchValidator::validate(MutableBytes records, const BatchRules& rule
     if (effort == Effort::quick) return {.deferred = true};
     return rebuild(batch, rules, checks, rebuilt);
   }
-  Validation result = batch.codec() == Codec::none                    ? walk(batch, checks)
+  Validation result = batch.codec() == Codec::none                   ? walk(batch, checks)
                       : rules.validate_compressed || rules.compacted ? stream(batch, checks, decompressor_, rules, effort)
                                                                      : believe(batch, checks);
   if (!result.ok()) return result;

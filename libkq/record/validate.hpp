@@ -16,10 +16,10 @@ struct BatchRules {
   TimestampType message_timestamp_type = TimestampType::create;
   int64_t message_timestamp_before_max_ms = std::numeric_limits<int64_t>::max();
   int64_t message_timestamp_after_max_ms = 3'600'000;
-  std::optional<Codec> compression_type{};          // nothing: `producer`, as the batch comes
-  int compression_level = 0;                        // of that codec; codec_levels() has the standard one
-  bool compacted = false;                           // cleanup.policy has compact: every record needs a key
-  bool validate_compressed = true;                  // log.validate.compressed, kq's addition: false trusts the crc
+  std::optional<Codec> compression_type{};  // nothing: `producer`, as the batch comes
+  int compression_level = 0;                // of that codec; codec_levels() has the standard one
+  bool compacted = false;                   // cleanup.policy has compact: every record needs a key
+  bool validate_compressed = true;          // log.validate.compressed, kq's addition: false trusts the crc
   size_t decompressed_bytes_max = decompressed_bytes_max_default;
 };
 
@@ -28,24 +28,24 @@ struct RefusedRecord {
   std::string message;
 };
 
-constexpr size_t refused_records_max = 1000;        // of which an answer speaks; the batch is refused all the same
+constexpr size_t refused_records_max = 1000;  // of which an answer speaks; the batch is refused all the same
 
 struct Validation {
-  int16_t code = record_code::none;                 // Kafka's
+  int16_t code = record_code::none;  // Kafka's
   std::string message{};
-  std::vector<RefusedRecord> refused{};             // the records that are the reason, where records are
+  std::vector<RefusedRecord> refused{};  // the records that are the reason, where records are
 
-  bool deferred = false;                            // too much work for here: ask again with Effort::full, on the I/O pool
-  MutableBytes batch{};                             // what to append: inside the request's bytes, or the block `rebuilt`
+  bool deferred = false;  // too much work for here: ask again with Effort::full, on the I/O pool
+  MutableBytes batch{};   // what to append: inside the request's bytes, or the block `rebuilt`
   int32_t count = 0;
   int64_t max_timestamp = no_timestamp;
-  int32_t max_timestamp_delta = 0;                  // offset of the first record that has it, less the batch's; the last's for append time
+  int32_t max_timestamp_delta = 0;  // offset of the first record that has it, less the batch's; the last's for append time
 
   bool ok() const { return code == record_code::none && !deferred; }
 };
 
 enum class Effort {
-  quick,       // gives up, changing nothing, before it builds a batch anew or decompresses more than decompressed_inline_bytes_max
+  quick,  // gives up, changing nothing, before it builds a batch anew or decompresses more than decompressed_inline_bytes_max
   full,
 };
 constexpr size_t decompressed_inline_bytes_max = 64 * 1024;

@@ -56,7 +56,8 @@ void bench_crc() {
 size_t fill(BatchBuilder& builder, Bytes key, const Memory& values, size_t value_size) {
   size_t records = 0;
   builder.clear();
-  while (builder.append(now_ms + static_cast<int64_t>(records / 64), key, Bytes(values).subspan(records % 64 * value_size, value_size)))
+  while (builder.append(now_ms + static_cast<int64_t>(records / 64), key,
+                        Bytes(values).subspan(records % 64 * value_size, value_size)))
     ++records;
   return records;
 }
@@ -84,8 +85,9 @@ void bench_records(size_t value_size, size_t batch_size) {
   const double validate = seconds_of([&] {
     keep(static_cast<uint64_t>(validator.validate(MutableBytes(block).first(builder.size()), rules, 12, now_ms, into).count));
   });
-  std::printf("records  %5zu bytes, %7zu a batch   encode %5.1f ns   seal %5.1f ns   read %5.1f ns   validate %5.1f ns a record\n",
-              value_size, records, ns(encode), ns(seal), ns(read), ns(validate));
+  std::printf(
+      "records  %5zu bytes, %7zu a batch   encode %5.1f ns   seal %5.1f ns   read %5.1f ns   validate %5.1f ns a record\n",
+      value_size, records, ns(encode), ns(seal), ns(read), ns(validate));
 }
 
 void bench_codec(Codec codec) {
@@ -103,10 +105,11 @@ void bench_codec(Codec codec) {
     for (RecordView record; reader.next(record);) keep(record.value.size());
   });
   BatchValidator validator;
-  const double validate = seconds_of([&] { keep(static_cast<uint64_t>(validator.validate(packed.mutable_bytes(), {}, 12, now_ms, rebuilt).count)); });
+  const double validate =
+      seconds_of([&] { keep(static_cast<uint64_t>(validator.validate(packed.mutable_bytes(), {}, 12, now_ms, rebuilt).count)); });
   const auto mb = [&](double seconds) { return static_cast<double>(builder.size()) / seconds * 1e-6; };
-  std::printf("%-8s %zu to %zu bytes   seal %6.0f MB/s   read %6.0f MB/s   validate %6.0f MB/s\n", std::string(codec_name(codec)).c_str(),
-              builder.size(), packed.size(), mb(seal), mb(read), mb(validate));
+  std::printf("%-8s %zu to %zu bytes   seal %6.0f MB/s   read %6.0f MB/s   validate %6.0f MB/s\n",
+              std::string(codec_name(codec)).c_str(), builder.size(), packed.size(), mb(seal), mb(read), mb(validate));
 }
 
 }  // namespace

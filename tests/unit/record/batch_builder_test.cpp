@@ -172,7 +172,8 @@ static void random_records_come_back_under_every_codec(void**) {
     for (size_t i = 0; i < sent.size(); ++i) {
       assert_true(reader.next(record));
       assert_true(record.offset == static_cast<int64_t>(i) && record.timestamp == sent[i].timestamp);
-      assert_true(std::ranges::equal(record.key, sent[i].key) && (record.key.data() == nullptr) == (sent[i].key.data() == nullptr));
+      assert_true(std::ranges::equal(record.key, sent[i].key) &&
+                  (record.key.data() == nullptr) == (sent[i].key.data() == nullptr));
       assert_true(std::ranges::equal(record.value, sent[i].value));
       assert_int_equal(record.headers.size(), sent[i].headers.size());
       size_t h = 0;

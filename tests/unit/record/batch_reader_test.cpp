@@ -35,7 +35,7 @@ static int32_t code_of(const json::value& exception) {
   if (exception.is_null()) return record_code::none;
   if (exception == "CorruptRecordException") return record_code::corrupt_message;
   if (exception == "InvalidRecordException") return record_code::invalid_record;
-  if (exception == "KafkaException") return own_code::data;                    // does not decompress
+  if (exception == "KafkaException") return own_code::data;  // does not decompress
   return -9999;
 }
 
@@ -47,7 +47,8 @@ static void damage_is_found_where_kafka_finds_it(void**) {
     const BatchView batch(records);
     int32_t wanted = code_of(line.at("error"));
     // A byte inside compressed data spoils the stream and the records in it.  Java, which streams, tells what it comes to first.
-    if (wanted == record_code::invalid_record && batch.codec() != Codec::none && found.error == own_code::data) wanted = found.error;
+    if (wanted == record_code::invalid_record && batch.codec() != Codec::none && found.error == own_code::data)
+      wanted = found.error;
     const bool same = wanted == 0 ? found.error == 0 && same_but_for_header_keys(found.batches, line.at("batches").as_array())
                                   : found.error == wanted;
     if (same) continue;

@@ -40,7 +40,7 @@ static void a_batch_cut_off_anywhere_is_incomplete(void**) {
 
 static void sizes_and_magics_that_no_batch_has_are_corrupt(void**) {
   BatchView batch;
-  for (const int32_t length : {-2147483647 - 1, -1, 0, 13, 48}) {              // 49 is the least of format 2
+  for (const int32_t length : {-2147483647 - 1, -1, 0, 13, 48}) {  // 49 is the least of format 2
     test::Memory bytes = one_batch();
     store_be(bytes.data() + batch_at::batch_length, length);
     Bytes rest = bytes;
@@ -90,7 +90,7 @@ static void a_setter_that_changes_nothing_leaves_even_a_wrong_check_sum(void**) 
 }
 
 static void sequences_wrap_to_zero(void**) {
-  const test::Memory bytes = one_batch();                                      // 2147483646, 2147483647, 0
+  const test::Memory bytes = one_batch();  // 2147483646, 2147483647, 0
   assert_int_equal(BatchView(bytes).last_sequence(), 0);
   assert_int_equal(sequence_plus(2147483647, 1), 0);
   assert_int_equal(sequence_plus(5, 3), 8);

@@ -43,8 +43,8 @@ static Block packed(Codec codec, Bytes plain) {
 static test::Memory sample(size_t size, int kind) {
   Random random(size + static_cast<size_t>(kind));
   test::Memory bytes(size);
-  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(kind == 0 ? "the quick brown fox "[i % 20] + (i % 97 == 0)
-                                                                      : kind == 1 ? random.next() : 0);
+  for (size_t i = 0; i < size; ++i)
+    bytes[i] = static_cast<std::byte>(kind == 0 ? "the quick brown fox "[i % 20] + (i % 97 == 0) : kind == 1 ? random.next() : 0);
   return bytes;
 }
 
@@ -66,7 +66,8 @@ static void every_codec_gives_back_what_it_took(void**) {
   Compressor compressor;
   Decompressor decompressor;
   for (const Codec codec : all_codecs)
-    for (const size_t size : {size_t{0}, size_t{1}, size_t{32767}, size_t{32768}, size_t{32769}, size_t{65536}, size_t{65537}, size_t{400'000}})
+    for (const size_t size :
+         {size_t{0}, size_t{1}, size_t{32767}, size_t{32768}, size_t{32769}, size_t{65536}, size_t{65537}, size_t{400'000}})
       for (int kind = 0; kind < 3; ++kind) {
         const test::Memory plain = sample(size, kind);
         Block compressed, again;
@@ -110,11 +111,11 @@ static void lz4_and_snappy_are_framed_as_java_frames_them(void**) {
   assert_string_equal(test::to_hex(empty.bytes()).c_str(), "82534e41505059000000000100000001");
   const test::Memory noise = sample(1000, 1);
   const Block raw = packed(Codec::lz4, noise);
-  assert_int_equal(raw.size(), 7 + 4 + noise.size() + 4);                      // would not shrink: stored
+  assert_int_equal(raw.size(), 7 + 4 + noise.size() + 4);  // would not shrink: stored
 }
 
 static void snappy_without_its_framing_is_one_raw_block(void**) {
-  const test::Memory raw = test::from_hex("0b2868656c6c6f20776f726c64");       // literal of eleven bytes
+  const test::Memory raw = test::from_hex("0b2868656c6c6f20776f726c64");  // literal of eleven bytes
   assert_true(as_text(whole(Codec::snappy, raw).bytes()) == "hello world");
   assert_int_equal(refusal(Codec::snappy, as_bytes("")), own_code::data);
 }
@@ -145,18 +146,18 @@ static void other_lz4_frames_are_read_or_refused_as_java_does(void**) {
   wrong_block[frame.size() / 2] ^= std::byte{0x55};
   assert_int_equal(refusal(Codec::lz4, wrong_block), own_code::data);
   test::Memory wrong_header = frame;
-  wrong_header[7] ^= std::byte{1};                                             // content size, under the header's check sum
+  wrong_header[7] ^= std::byte{1};  // content size, under the header's check sum
   assert_int_equal(refusal(Codec::lz4, wrong_header), own_code::data);
   test::Memory followed = frame;
-  followed.insert(followed.end(), frame.begin(), frame.end());                 // a second frame is not read
+  followed.insert(followed.end(), frame.begin(), frame.end());  // a second frame is not read
   assert_int_equal(whole(Codec::lz4, followed).size(), plain.size());
 
   preferences.frameInfo.blockMode = LZ4F_blockLinked;
-  preferences.frameInfo.blockSizeID = LZ4F_max64KB;                            // one block alone would not be linked
+  preferences.frameInfo.blockSizeID = LZ4F_max64KB;  // one block alone would not be linked
   assert_int_equal(refusal(Codec::lz4, lz4_frame(preferences, plain)), own_code::data);
-  assert_int_equal(refusal(Codec::lz4, test::from_hex("502a4d1804000000deadbeef")), own_code::data);      // skippable
+  assert_int_equal(refusal(Codec::lz4, test::from_hex("502a4d1804000000deadbeef")), own_code::data);  // skippable
   const Block ours = packed(Codec::lz4, plain);
-  assert_int_equal(refusal(Codec::lz4, ours.bytes().first(ours.size() - 4)), own_code::data);             // no end mark
+  assert_int_equal(refusal(Codec::lz4, ours.bytes().first(ours.size() - 4)), own_code::data);  // no end mark
 }
 
 static void gzip_members_follow_each_other_and_the_rest_is_ignored(void**) {
@@ -170,7 +171,7 @@ static void gzip_members_follow_each_other_and_the_rest_is_ignored(void**) {
   assert_true(as_text(whole(Codec::gzip, two).bytes()) == "one two");
   const Block one = packed(Codec::gzip, sample(5000, 0));
   test::Memory wrong(one.bytes().begin(), one.bytes().end());
-  wrong[wrong.size() - 6] ^= std::byte{1};                                     // its crc
+  wrong[wrong.size() - 6] ^= std::byte{1};  // its crc
   assert_int_equal(refusal(Codec::gzip, wrong), own_code::data);
 }
 

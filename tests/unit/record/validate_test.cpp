@@ -78,19 +78,26 @@ static const std::vector<Fault>& faults() {
       {"magic 3", record_code::corrupt_message, [](test::Memory& b) { b[batch_at::magic] = std::byte{3}; }},
       {"zstd for an old client", record_code::unsupported_compression_type,
        [](test::Memory& b) { b[batch_at::attributes + 1] = std::byte{4}; }, 6},
-      {"two batches", record_code::invalid_record, [](test::Memory& b) { const auto c = b; b.insert(b.end(), c.begin(), c.end()); },
+      {"two batches", record_code::invalid_record,
+       [](test::Memory& b) {
+         const auto c = b;
+         b.insert(b.end(), c.begin(), c.end());
+       },
        produce_version, false},
       {"nonsense behind", record_code::corrupt_message, [](test::Memory& b) { b.resize(b.size() + 40); }, produce_version, false},
       {"base offset 7", record_code::invalid_record, [](test::Memory& b) { set_base_offset(b, 7); }},
       {"too large", record_code::message_too_large, [](test::Memory& b) { b = make({.records = 1, .value_size = 2'000'000}); }},
-      {"wrong crc", record_code::corrupt_message, [](test::Memory& b) { b[batch_at::crc] ^= std::byte{1}; }, produce_version, false},
+      {"wrong crc", record_code::corrupt_message, [](test::Memory& b) { b[batch_at::crc] ^= std::byte{1}; }, produce_version,
+       false},
       {"codec 5", record_code::unknown_server_error, [](test::Memory& b) { b[batch_at::attributes + 1] = std::byte{5}; }},
       {"count 0", record_code::invalid_record, [](test::Memory& b) { store_be(b.data() + batch_at::count, 0); }},
       {"count -1", record_code::invalid_record, [](test::Memory& b) { store_be(b.data() + batch_at::count, -1); }},
-      {"last offset delta 5", record_code::invalid_record, [](test::Memory& b) { store_be(b.data() + batch_at::last_offset_delta, 5); }},
+      {"last offset delta 5", record_code::invalid_record,
+       [](test::Memory& b) { store_be(b.data() + batch_at::last_offset_delta, 5); }},
       {"control", record_code::invalid_record, [](test::Memory& b) { b[batch_at::attributes + 1] = std::byte{0x20}; }},
       {"no sequence", record_code::invalid_record, [](test::Memory& b) { set_producer(b, 5, 0, -1); }},
-      {"record longer than the batch", record_code::invalid_record, [](test::Memory& b) { b[batch_at::records] = std::byte{0x7e}; }},
+      {"record longer than the batch", record_code::invalid_record,
+       [](test::Memory& b) { b[batch_at::records] = std::byte{0x7e}; }},
   };
   return all;
 }
@@ -111,11 +118,11 @@ static void of_two_faults_the_earlier_check_speaks(void**) {
   test::Memory batch = make({});
   set_base_offset(batch, 7);
   batch[batch_at::crc] ^= std::byte{1};
-  assert_int_equal(validate(batch).code, record_code::invalid_record);         // the offset, before the crc
+  assert_int_equal(validate(batch).code, record_code::invalid_record);  // the offset, before the crc
   set_base_offset(batch, 0);
   assert_int_equal(validate(batch, {.max_message_bytes = 50}).code, record_code::message_too_large);
   store_be(batch.data() + batch_at::count, 0);
-  assert_int_equal(validate(batch).code, record_code::corrupt_message);        // the crc, before the count
+  assert_int_equal(validate(batch).code, record_code::corrupt_message);  // the crc, before the count
 }
 
 static void a_few_bytes_after_the_batch_are_cut_off(void**) {
@@ -140,12 +147,12 @@ static void the_maximum_timestamp_is_computed_anew(void**) {
 static void an_append_time_topic_sets_bit_and_time(void**) {
   const BatchRules rules{.message_timestamp_type = TimestampType::log_append};
   for (const Codec codec : all_codecs) {
-    test::Memory batch = make({.codec = codec, .timestamp = 5});               // far too old, which nobody asks here
+    test::Memory batch = make({.codec = codec, .timestamp = 5});  // far too old, which nobody asks here
     const Validation result = validate(batch, rules);
     assert_true(result.ok() && result.max_timestamp == now_ms && result.max_timestamp_delta == 2);
     const BatchView view{result.batch};
     assert_true(view.check_crc() && view.timestamp_type() == TimestampType::log_append && view.max_timestamp() == now_ms);
-    const Validation again = validate(batch, rules);                          // now the bit comes from the producer
+    const Validation again = validate(batch, rules);  // now the bit comes from the producer
     assert_int_equal(again.code, record_code::invalid_timestamp);
     assert_int_equal(again.refused.size(), 3);
   }
@@ -164,7 +171,7 @@ static void a_create_time_topic_clears_the_bit(void**) {
 static void timestamps_out_of_bounds_are_named_one_by_one(void**) {
   for (const Codec codec : all_codecs) {
     const int64_t hour = 3'600'000;
-    test::Memory late = make({.codec = codec, .timestamp = now_ms + hour - 1});       // -1, 0 and +1 of the bound
+    test::Memory late = make({.codec = codec, .timestamp = now_ms + hour - 1});  // -1, 0 and +1 of the bound
     Validation result = validate(late);
     assert_int_equal(result.code, record_code::invalid_timestamp);
     assert_int_equal(result.refused.size(), 1);
@@ -255,8 +262,8 @@ static void built_anew_the_offsets_count_up_and_append_time_holds(void**) {
   test::Memory batch = make({.codec = Codec::zstd, .offset_step = 3});
   store_be(batch.data() + batch_at::last_offset_delta, 2);
   set_crc(batch);
-  const Validation result = validate(batch, {.message_timestamp_type = TimestampType::log_append,
-                                             .compression_type = Codec::none});
+  const Validation result =
+      validate(batch, {.message_timestamp_type = TimestampType::log_append, .compression_type = Codec::none});
   assert_int_equal(result.code, record_code::none);
   const BatchView view{result.batch};
   assert_true(view.check_crc() && view.max_timestamp() == now_ms && view.timestamp_type() == TimestampType::log_append);
@@ -264,6 +271,14 @@ static void built_anew_the_offsets_count_up_and_append_time_holds(void**) {
   const test::Found found = test::read_all(result.batch);
   for (int64_t i = 0; i < 3; ++i)
     assert_true(found.batches.at(0).at("records").at(static_cast<size_t>(i)).at("offset").as_int64() == i);
+}
+
+/* Kafka stores them as they came, but cannot build a batch of them. */
+static void timestamps_before_1970_are_refused_only_where_built_anew(void**) {
+  test::Memory batch = make({.timestamp = -50});
+  assert_true(validate(batch).ok() && BatchView(batch).max_timestamp() == no_timestamp);
+  assert_int_equal(validate(batch, {.compression_type = Codec::lz4, .compression_level = 9}).code,
+                   record_code::unknown_server_error);
 }
 
 static void built_anew_it_must_still_fit(void**) {
@@ -339,6 +354,7 @@ int main() {
       cmocka_unit_test(records_across_pieces_are_read_like_any_other),
       cmocka_unit_test(another_compression_type_builds_the_batch_anew),
       cmocka_unit_test(built_anew_the_offsets_count_up_and_append_time_holds),
+      cmocka_unit_test(timestamps_before_1970_are_refused_only_where_built_anew),
       cmocka_unit_test(built_anew_it_must_still_fit),
       cmocka_unit_test(quick_effort_defers_what_takes_long_and_changes_nothing),
       cmocka_unit_test(a_bomb_is_refused_whether_streamed_or_built_anew),
