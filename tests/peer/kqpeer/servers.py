@@ -10,7 +10,10 @@ from kqpeer.downloads import HERE
 
 START_SECONDS = 60
 STOP_SECONDS = 60
-JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+# For tools and brokers that live for seconds, and for a broker that is measured (as Kafka's own start script has it).
+SHORT_LIVED_JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m"]
+SERVER_JVM = ["-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent",
+              "-Xms1g", "-Xmx1g"]
 
 
 def free_port():
@@ -19,8 +22,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def java(main, *arguments, heap="256m", jvm=()):
-    return [*JAVA, f"-Xmx{heap}", *jvm, f"-Dlog4j2.configurationFile={HERE}/kafka/log4j2.properties", "-cp", f"{downloads.kafka_jars()}/*", main,
+def java(main, *arguments, jvm=SHORT_LIVED_JVM):
+    return ["java", *jvm, f"-Dlog4j2.configurationFile={HERE}/kafka/log4j2.properties", "-cp", f"{downloads.kafka_jars()}/*", main,
             *arguments]
 
 
@@ -113,12 +116,13 @@ class Kqd(Server):
 
 class Kafka(Server):
     clean_statuses = (0, 143)
+    jvm = SHORT_LIVED_JVM
 
     def start(self):
         properties = self.properties()
         if not (self.data / "meta.properties").exists():
             self.format(properties)
-        self.launch(java("kafka.Kafka", properties, heap="512m", jvm=[f"-Dkafka.logs.dir={self.home}"]))
+        self.launch(java("kafka.Kafka", properties, jvm=self.jvm))
 
     def format(self, properties, cluster="vP1hVnhKQb2LZ8DzyOZaHw"):
         with open(self.log, "ab") as log:

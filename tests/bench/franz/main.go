@@ -1,0 +1,160 @@
+// The bench of franz-go, with the same work as `kq bench`: one Produce call for each record, each with its own bytes, every promise counted;
+// consuming from the partition directly, every byte read.
+//
+//	franz_bench produce|consume BROKERS TOPIC RECORDS SIZE WARMUP ACKS LINGER_MS BATCH_BYTES BUFFER_BYTES
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const randomBytes = 1 << 20
+
+type options struct {
+	brokers, topic, acks                           string
+	records, size, warmup, lingerMs, batch, buffer int
+}
+
+type meter struct {
+	wall         time.Time
+	user, system float64
+}
+
+func now() meter {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
+	return meter{time.Now(), seconds(usage.Utime), seconds(usage.Stime)}
+}
+
+func report(start meter, records, bytes, failed int64, sum uint64) {
+	end := now()
+	out, _ := json.Marshal(map[string]any{
+		"records": records, "bytes": bytes, "seconds": end.wall.Sub(start.wall).Seconds(), "failed": failed, "sum": fmt.Sprintf("%016x", sum),
+		"cpu_user_seconds": end.user - start.user, "cpu_system_seconds": end.system - start.system,
+	})
+	fmt.Println(string(out))
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "franz_bench:", err)
+		os.Exit(1)
+	}
+}
+
+// A value lives until its promise, so it is a window of the random bytes as it is, without the record's number: nothing is copied or allocated.
+func valueAt(bytes []byte, number, size int) []byte {
+	at := number * 61 % randomBytes
+	return bytes[at : at+size : at+size]
+}
+
+func produce(o options) {
+	settings := []kgo.Opt{
+		kgo.SeedBrokers(strings.Split(o.brokers, ",")...), kgo.DefaultProduceTopic(o.topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerLinger(time.Duration(o.lingerMs) * time.Millisecond), kgo.ProducerBatchMaxBytes(int32(o.batch)),
+		kgo.MaxBufferedBytes(o.buffer), kgo.MaxBufferedRecords(1_000_000), kgo.ProducerBatchCompression(kgo.NoCompression()),
+	}
+	if o.acks == "1" {
+		settings = append(settings, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(5))
+	}
+	client, err := kgo.NewClient(settings...)
+	check(err)
+	random := make([]byte, randomBytes+o.size+8)
+	state := uint64(88172645463325252)
+	for i := range random {
+		state ^= state << 13
+		state ^= state >> 7
+		state ^= state << 17
+		random[i] = byte(state)
+	}
+	var delivered, failed atomic.Int64
+	promise := func(_ *kgo.Record, err error) {
+		if err != nil {
+			failed.Add(1)
+		} else {
+			delivered.Add(1)
+		}
+	}
+	send := func(first, count int) {
+		for i := first; i < first+count; i++ {
+			client.Produce(context.Background(), &kgo.Record{Value: valueAt(random, i, o.size)}, promise)
+		}
+		check(client.Flush(context.Background()))
+	}
+	send(0, o.warmup)
+	delivered.Store(0)
+	start := now()
+	send(o.warmup, o.records)
+	report(start, delivered.Load(), delivered.Load()*int64(o.size), failed.Load(), 0)
+}
+
+func sumOf(data []byte) uint64 {
+	sum := uint64(len(data))
+	for len(data) >= 8 {
+		sum += binary.LittleEndian.Uint64(data)
+		data = data[8:]
+	}
+	for _, b := range data {
+		sum += uint64(b)
+	}
+	return sum
+}
+
+func consume(o options) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(o.brokers, ",")...),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{o.topic: {0: kgo.NewOffset().AtStart()}}))
+	check(err)
+	var seen, bytes, first, firstBytes int64
+	var sum uint64
+	start := now()
+	for seen < int64(o.records) {
+		fetches := client.PollFetches(context.Background())
+		for _, problem := range fetches.Errors() {
+			check(problem.Err)
+		}
+		fetches.EachPartition(func(partition kgo.FetchTopicPartition) {
+			for _, record := range partition.Records {
+				if seen == int64(o.records) {
+					return
+				}
+				sum += sumOf(record.Key) + sumOf(record.Value)
+				bytes += int64(len(record.Key) + len(record.Value))
+				seen++
+			}
+		})
+		if first == 0 && seen > 0 {
+			first, firstBytes = seen, bytes
+			start = now()
+		}
+	}
+	report(start, seen-first, bytes-firstBytes, 0, sum)
+}
+
+func main() {
+	number := func(i int) int {
+		n, err := strconv.Atoi(os.Args[i])
+		check(err)
+		return n
+	}
+	o := options{brokers: os.Args[2], topic: os.Args[3], records: number(4), size: number(5), warmup: number(6), acks: os.Args[7],
+		lingerMs: number(8), batch: number(9), buffer: number(10)}
+	if os.Args[1] == "produce" {
+		produce(o)
+	} else {
+		consume(o)
+	}
+}
