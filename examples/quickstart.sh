@@ -27,15 +27,13 @@ clean_up() {
 trap clean_up EXIT
 
 say "a broker"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-export KQ_BOOTSTRAP_SERVERS=127.0.0.1:$port
-"$kqd" --data "$work/data" --listen "127.0.0.1:$port" >"$work/kqd.log" 2>&1 &
+"$kqd" --data "$work/data" --listen 127.0.0.1:0 >"$work/said" 2>"$work/kqd.log" &
 kqd_pid=$!
-for _ in $(seq 100); do
-  "$kq" cluster >/dev/null 2>&1 && break
+until grep -s 'listening on' "$work/said"; do
   kill -0 "$kqd_pid" 2>/dev/null || { cat "$work/kqd.log"; exit 1; }
-  sleep 0.05
+  sleep 0.01
 done
+export KQ_BOOTSTRAP_SERVERS=$(sed -n 's/.*listening on //p' "$work/said")
 "$kq" cluster -o table
 
 # The package log, its rotated one, or what is installed: lines, with the package in front of a byte 1 where a line is about one.
