@@ -14,12 +14,18 @@
 #include "libkq/base/log.hpp"
 #include "libkq/net/stream.hpp"
 
+namespace kq::cluster {
+struct Delta;
+}
+
 namespace kq::broker {
 
 class Controller;
 class FetchSessions;
 class Partitions;
 class ProducerIds;
+class Server;
+class Storage;
 
 // What a broker stands on: the real machine, or the simulator's.  All of it outlives the broker.
 struct Environment {
@@ -30,14 +36,21 @@ struct Environment {
   Logger& log;
 };
 
-// Started by start(), which returns once it listens; stopped by stop(), which returns when every connection is closed and the logs are
-// flushed.  Both are called from outside the loops, and the loops run meanwhile; with simulated loops the caller steps them (broker.cpp
-// tells how).  A stopped broker is destroyed, not started again.  Several live in one process; there are no globals.
-// Members may be read from any loop unless they say otherwise.
+// start() returns once it listens; stop() when every connection is closed and the logs are left cleanly.  Both are called from outside
+// the loops, which run meanwhile.  Over simulated loops nothing may wait: there stop() is disconnect(), spawned and stepped to its end,
+// and then close().  A stopped broker is destroyed, not started again.  Several live in one process; there are no globals.
+// Members may be read from any thread.
 struct Broker {
   Broker(Config config, Environment environment);
   ~Broker();
   Broker(const Broker&) = delete;
+
+  Status start();
+  Status stop();
+  void abandon();                                // like stop(), but the logs are left as by a crash
+  awaitable<void> disconnect();                  // no connection and no timer any more.  On the first loop
+  Status close();                                // after disconnect(): the logs.  Blocks
+  std::vector<Listener> listening() const;       // with the ports that were taken
 
   const Config config;
   const Environment env;
@@ -49,13 +62,16 @@ struct Broker {
 
   // The metadata as it is now: immutable, swapped whole.  A request keeps the one it began with (Call::image).
   std::shared_ptr<const cluster::Image> image() const { return image_.load(std::memory_order_acquire); }
-  void publish(std::shared_ptr<const cluster::Image> next) { image_.store(std::move(next), std::memory_order_release); }
+  // The next image.  The partitions are as it says before anybody sees it.  One at a time; blocks.
+  void publish(std::shared_ptr<const cluster::Image> next, const cluster::Delta&);
 
   // May an appended batch be committed later than at once?
   bool commits_may_wait() const { return config.log_flush_acks == FlushAcks::all; }
 
  private:
   std::atomic<std::shared_ptr<const cluster::Image>> image_;
+  std::unique_ptr<Storage> storage_;
+  std::unique_ptr<Server> server_;
 };
 
 }  // namespace kq::broker

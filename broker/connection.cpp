@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 
 #include "broker/broker.hpp"
+#include "broker/server.hpp"
 #include "broker/worker.hpp"
 #include "libkq/protocol/messages/api_versions.hpp"
 
@@ -28,8 +29,9 @@ struct Connection::Request {
   bool ready = false;
 };
 
-Connection::Connection(Broker& broker, Worker& worker, const ConnectionLimits& limits, std::unique_ptr<Stream> stream, Session session)
-    : broker_(broker), worker_(worker), limits_(limits), stream_(std::move(stream)), session_(std::move(session)), input_(limits.frame_bytes_max),
+Connection::Connection(Broker& broker, Worker& worker, const ConnectionLimits& limits, std::unique_ptr<Stream> stream, Session session,
+                       std::unique_ptr<Admission> admission)
+    : broker_(broker), worker_(worker), limits_(limits), admission_(std::move(admission)), stream_(std::move(stream)), session_(std::move(session)), input_(limits.frame_bytes_max),
       room_(stream_->loop().context()), active_(Clock::now()), watchdog_(stream_->loop(), [this] { watch(); }) {
   watch_until(active_ + limits_.idle_max);
 }
@@ -47,7 +49,9 @@ void Connection::close(std::string_view reason) {
   room_.notify();
 }
 
-awaitable<void> Connection::run() {
+awaitable<void> Connection::run(std::shared_ptr<Connection> connection) { co_await connection->read_and_serve(); }
+
+awaitable<void> Connection::read_and_serve() {
   while (!stream_->closed()) {
     auto frame = input_.next();
     if (!frame) {

@@ -18,7 +18,7 @@ namespace kq::broker {
 
 struct Broker;
 struct Worker;
-class Connection;
+class Admission;
 
 // What one connection may take.
 struct ConnectionLimits {
@@ -36,16 +36,17 @@ struct ConnectionLimits {
 class Connection : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
                    public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Broker&, Worker&, const ConnectionLimits&, std::unique_ptr<Stream>, Session);
+  Connection(Broker&, Worker&, const ConnectionLimits&, std::unique_ptr<Stream>, Session, std::unique_ptr<Admission>);
   ~Connection();
 
-  awaitable<void> run();
+  static awaitable<void> run(std::shared_ptr<Connection>);
   // Ends it: what waits is woken, nothing more is sent.  `reason` is logged (rate limited); empty: nothing worth a line.
   void close(std::string_view reason);
 
  private:
   struct Request;                                 // one that is not answered yet
 
+  awaitable<void> read_and_serve();
   awaitable<bool> fill();                         // false: the connection has ended
   awaitable<void> room();
   awaitable<bool> serve(Bytes frame);             // false: the connection has ended
@@ -64,6 +65,7 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   Broker& broker_;
   Worker& worker_;
   const ConnectionLimits& limits_;
+  std::unique_ptr<Admission> admission_;          // given back last
   std::unique_ptr<Stream> stream_;
   Session session_;
   FrameBuffer input_;

@@ -30,15 +30,14 @@ log::LogConfig log_config(const TopicConfig& topic) {
           .file_delete_delay_ms = topic.file_delete_delay_ms};
 }
 
-Partition::Partition(const PartitionContext& context, Uuid id, std::string name, int32_t number, const TopicConfig& config,
+Partition::Partition(const PartitionContext& context, Uuid id, std::string name, int32_t number, std::shared_ptr<const TopicConfig> config,
                      OpenLog open_log)
-    : topic_id(id), topic(std::move(name)), index(number), context_(context), config_(std::make_shared<const TopicConfig>(config)),
-      open_log_(std::move(open_log)) {}
+    : topic_id(id), topic(std::move(name)), index(number), context_(context), config_(std::move(config)), open_log_(std::move(open_log)) {}
 
-void Partition::set_config(const TopicConfig& config) {
+void Partition::set_config(std::shared_ptr<const TopicConfig> config) {
   std::lock_guard lock(mutex_);
-  if (log_) log_->set_config(log_config(config));
-  config_.store(std::make_shared<const TopicConfig>(config), std::memory_order_release);
+  if (log_) log_->set_config(log_config(*config));
+  config_.store(std::move(config), std::memory_order_release);
 }
 
 awaitable<Code> Partition::opened(Loop& loop) {
@@ -59,6 +58,7 @@ Status Partition::open_now() {
     return std::move(log.error());
   }
   bool submit = false;
+  size_t unsynced = 0;                            // what was recovered
   {
     std::lock_guard lock(mutex_);
     log_ = std::move(*log);
@@ -68,8 +68,10 @@ Status Partition::open_now() {
       submit = lead();
     }
     open_.store(true, std::memory_order_release);
+    unsynced = log_->bytes_past_recovery_point();
   }
   if (submit) submit_flush();
+  if (unsynced > 0) context_.appended(*this, unsynced);
   return {};
 }
 
@@ -144,7 +146,7 @@ Partition::Appended Partition::append(MutableBytes batch, bool all_acks, const l
       else if (bytes > 0) move_high_watermark(log_->end_offset());
     }
   }
-  if (failure) context_.disk_failed(*failure);
+  if (failure) context_.disk_failed(*this, *failure);
   if (submit) submit_flush();
   if (bytes > 0) context_.appended(*this, bytes);
   return answer;
@@ -271,6 +273,11 @@ void Partition::flush_soon(std::function<void()> done) {
   if (nothing_to_do) done();
 }
 
+uint64_t Partition::bytes_past_recovery_point() const {
+  std::lock_guard lock(mutex_);
+  return log_ ? log_->bytes_past_recovery_point() : 0;
+}
+
 void Partition::retire() {
   std::lock_guard lock(mutex_);
   retired_ = true;
@@ -323,7 +330,7 @@ void Partition::flush() {
       move_high_watermark(log_->synced_offset());
     }
     lock.unlock();
-    if (!outcome) context_.disk_failed(outcome.error());
+    if (!outcome) context_.disk_failed(*this, outcome.error());
     for (const auto& call : done) call();
     lock.lock();
   }

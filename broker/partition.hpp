@@ -71,7 +71,7 @@ struct PartitionContext {
   Logger& log;
   bool commit_when_synced = false;                // log.flush.acks=all: the high watermark moves over synced records alone
   std::function<void(Partition&, size_t bytes)> appended;         // past its recovery point
-  std::function<void(const Error&)> disk_failed;  // its directory has to go offline
+  std::function<void(Partition&, const Error&)> disk_failed;      // a full disk, or one that has to go offline
 };
 
 // Any thread.  The lock is held for a state change and its write, never across an await.
@@ -80,18 +80,19 @@ struct PartitionContext {
 // offsets, and whoever wants them awaits opened() first.
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
-  // Opens the partition's log with these settings.  Blocks.
+  // Opens its log.  Blocks.
   using OpenLog = std::function<Result<std::shared_ptr<log::Log>>(const Partition&, const log::LogConfig&)>;
 
-  Partition(const PartitionContext&, Uuid topic_id, std::string topic, int32_t index, const TopicConfig&, OpenLog);
+  Partition(const PartitionContext&, Uuid topic_id, std::string topic, int32_t index, std::shared_ptr<const TopicConfig>, OpenLog);
 
   const Uuid topic_id;
   const std::string topic;
   const int32_t index;
+  std::atomic<bool> noted_dirty{false};           // by whoever has its log synced
 
   // The settings that hold for it; a snapshot.
   std::shared_ptr<const TopicConfig> config() const { return config_.load(std::memory_order_acquire); }
-  void set_config(const TopicConfig&);
+  void set_config(std::shared_ptr<const TopicConfig>);
 
   bool is_open() const { return open_.load(std::memory_order_acquire); }
   // Resumes on `loop` once the log is open: none; kafka_storage_error where it cannot be, and the next call tries again.
@@ -138,6 +139,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // Has the log synced, so that nothing before this moment is scanned after a crash; on the I/O pool, which calls `done` then.
   void flush_soon(std::function<void()> done);
+
+  uint64_t bytes_past_recovery_point() const;
 
   // Ends it: what waits is answered not_leader_or_follower and nothing is served any more.
   void retire();

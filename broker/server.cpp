@@ -1,0 +1,124 @@
+#include "broker/server.hpp"
+
+#include <limits>
+
+#include "broker/broker.hpp"
+
+namespace kq::broker {
+namespace {
+
+constexpr int unlimited = std::numeric_limits<int32_t>::max();
+
+std::string host_of(std::string_view peer) { return std::string(peer.substr(0, peer.rfind(':'))); }
+
+ConnectionLimits limits_of(const Config& config) {
+  ConnectionLimits limits;
+  limits.frame_bytes_max = static_cast<size_t>(config.socket_request_max_bytes);
+  limits.idle_max = std::chrono::milliseconds(config.connections_max_idle_ms);
+  return limits;
+}
+
+}  // namespace
+
+Server::Server(Broker& broker)
+    : broker_(broker), limits_(limits_of(broker.config)), one_left_(std::make_shared<Signal>(broker.env.loops.front()->context())) {
+  for (Loop* loop : broker.env.loops) workers_.push_back(std::make_unique<Worker>(*loop));
+}
+
+Server::~Server() = default;
+
+Status Server::bind() {
+  for (const Listener& wanted : broker_.config.listeners) {
+    auto listener = broker_.env.network.listen(*broker_.env.loops.front(), {wanted.host, wanted.port});
+    if (!listener) return std::move(listener.error()).in(wanted.text());
+    bound_.push_back(wanted);
+    bound_.back().port = (*listener)->port();
+    listeners_.push_back(std::move(*listener));
+  }
+  return {};
+}
+
+void Server::accept() {
+  Loop& loop = *broker_.env.loops.front();
+  accepting_ = static_cast<int>(listeners_.size());
+  loop.post([this, &loop] {
+    for (size_t i = 0; i < listeners_.size(); ++i) loop.spawn(accept_from(*this, *listeners_[i], bound_[i]));
+  });
+}
+
+Admission::~Admission() { server_.released(address_); }
+
+awaitable<void> Server::accept_from(Server& server, kq::Listener& listener, const Listener& as) {
+  Loop& loop = *server.broker_.env.loops.front();
+  while (!server.closing_) {
+    if (server.open_ >= server.broker_.config.max_connections) {
+      server.broker_.peer_log.write("max.connections is reached: new ones wait until others end");
+      co_await loop.sleep_until(Clock::now() + accept_pause);
+      continue;
+    }
+    auto pending = co_await listener.accept();
+    if (server.closing_) break;
+    if (pending) {
+      server.deal(std::move(*pending), as.name);
+    } else {
+      server.broker_.peer_log.write(pending.error().message());
+      co_await loop.sleep_until(Clock::now() + accept_pause);
+    }
+  }
+  --server.accepting_;
+  server.one_left_->notify();
+}
+
+void Server::deal(std::unique_ptr<PendingStream> pending, const std::string& listener) {
+  ++open_;
+  Worker& worker = *workers_[next_worker_++ % workers_.size()];
+  worker.loop.post([this, &worker, &listener, pending = std::shared_ptr<PendingStream>(std::move(pending))] { serve(worker, *pending, listener); });
+}
+
+void Server::serve(Worker& worker, PendingStream& pending, const std::string& listener) {
+  auto stream = pending.on(worker.loop);
+  auto admission = admit(stream->peer());
+  if (closing_ || !admission) return;
+  Session session;
+  session.id = next_id_++;
+  session.listener = listener;
+  session.peer = stream->peer();
+  auto connection = std::make_shared<Connection>(broker_, worker, limits_, std::move(stream), std::move(session), std::move(admission));
+  worker.connections.push_back(*connection);
+  worker.loop.spawn(Connection::run(std::move(connection)));
+}
+
+std::unique_ptr<Admission> Server::admit(std::string_view peer) {
+  const Config& config = broker_.config;
+  std::string address;
+  if (config.max_connections_per_ip != unlimited || !config.max_connections_per_ip_overrides.empty()) address = host_of(peer);
+  auto admission = std::make_unique<Admission>(*this, address);
+  if (address.empty()) return admission;
+  const auto special = config.max_connections_per_ip_overrides.find(address);
+  const int limit = special == config.max_connections_per_ip_overrides.end() ? config.max_connections_per_ip : special->second;
+  std::lock_guard lock(mutex_);
+  if (++by_address_[address] <= limit) return admission;
+  broker_.peer_log.write(std::string(peer) + ": refused: max.connections.per.ip allows " + std::to_string(limit));
+  return nullptr;
+}
+
+void Server::released(const std::string& address) {
+  if (!address.empty()) {
+    std::lock_guard lock(mutex_);
+    if (const auto counted = by_address_.find(address); --counted->second == 0) by_address_.erase(counted);
+  }
+  if (--open_ == 0 && closing_) broker_.env.loops.front()->post([signal = one_left_] { signal->notify(); });
+}
+
+awaitable<void> Server::close() {
+  closing_ = true;
+  for (const auto& listener : listeners_) listener->close();
+  for (const auto& worker : workers_) {
+    worker->loop.post([&worker = *worker] {
+      for (Connection& connection : worker.connections) connection.close("");
+    });
+  }
+  while (open_ > 0 || accepting_ > 0) co_await one_left_->wait();
+}
+
+}  // namespace kq::broker

@@ -1,0 +1,270 @@
+#include "broker/storage.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace kq::broker {
+
+// Lives and dies on the first loop's thread; calls that are posted there hold it.
+struct Storage::Background {
+  Background(Loop& loop, Storage* storage) : storage(storage), timer(loop, [this] {
+    if (this->storage) this->storage->background_due();
+  }) {}
+  Storage* storage;                               // null: stopped
+  Timer timer;
+};
+
+Storage::Storage(const Config& config, const Environment& env, Partitions& partitions)
+    : config_(config), env_(env), partitions_(partitions), files_(env.files, static_cast<size_t>(config.log_open_files_max)),
+      context_{.io = env.io,
+               .log = env.log,
+               .commit_when_synced = config.log_flush_acks == FlushAcks::all,
+               .appended = [this](Partition& partition, size_t bytes) { appended(partition, bytes); },
+               .disk_failed = [this](Partition& partition, const Error& error) { disk_failed(partition, error); }},
+      background_(std::make_shared<Background>(*env.loops.front(), this)) {}
+
+Storage::~Storage() = default;
+
+Result<std::unique_ptr<Storage>> Storage::open(const Config& config, const Environment& env, Partitions& partitions) {
+  std::unique_ptr<Storage> storage(new Storage(config, env, partitions));
+  KQ_TRY(storage->open_directories());
+  return storage;
+}
+
+Status Storage::open_directories() {
+  std::vector<std::string> paths{config_.metadata_log_dir};
+  for (const std::string& path : config_.log_dirs)
+    if (std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
+  const log::LogContext context{.cache = files_, .logger = env_.log, .seed = system_random_u64()};
+  for (const std::string& path : paths) {
+    KQ_TRY_ASSIGN(auto directory,
+                  log::LogDirectory::open(context, {.path = path, .producer_expiration_ms = config_.producer_id_expiration_ms}));
+    directories_.push_back(std::move(directory));
+  }
+  if (directories_.size() == 1) return {};
+  for (const auto& directory : directories_)
+    for (log::TopicPartition& partition : directory->partitions()) places_[std::move(partition)] = directory.get();
+  return {};
+}
+
+void Storage::apply(const cluster::Image& image, const cluster::Delta* delta) {
+  const auto& of_broker = image.config(cluster::ResourceType::broker, std::to_string(config_.node_id));
+  const auto& of_all = image.config(cluster::ResourceType::broker, "");
+  if (!delta) {
+    topic_defaults_ = config_.topic_defaults(of_broker, of_all);
+    image.topics.for_each([&](const auto&, const auto& topic) { apply_topic(image, *topic, false); });
+    return;
+  }
+  configure(image, *delta);
+  for (const auto& change : delta->topics) {
+    if (change.after) apply_topic(image, *change.after, true);
+    else remove_topic(*change.before);
+  }
+}
+
+void Storage::apply_topic(const cluster::Image& image, const cluster::TopicImage& topic, bool make_directories) {
+  std::shared_ptr<const TopicConfig> config;
+  for (size_t i = 0; i < topic.partitions.size(); ++i) {
+    const auto index = static_cast<int32_t>(i);
+    const cluster::PartitionImage* state = topic.partition(index);
+    if (!state || std::ranges::find(state->replicas, config_.node_id) == state->replicas.end()) continue;
+    auto partition = partitions_.find(topic.id, index);
+    const bool is_new = !partition;
+    if (is_new) {
+      if (!config) config = config_of(image, topic);
+      partition = std::make_shared<Partition>(context_, topic.id, topic.name, index, config,
+                                              [this](const Partition& which, const log::LogConfig& log) { return open_log(which, log); });
+    }
+    partition->set_leadership(*state, config_.node_id);
+    if (!is_new) continue;
+    if (make_directories) (void)partition->open_now();      // it has logged why; the next request tries again
+    partitions_.add(std::move(partition));
+  }
+}
+
+void Storage::remove_topic(const cluster::TopicImage& topic) {
+  for (const auto& partition : partitions_.remove(topic.id)) {
+    partition->retire();
+    const log::TopicPartition name{partition->topic, partition->index};
+    const int64_t due_ms = wall_clock_ms() + partition->config()->file_delete_delay_ms;
+    if (const Status renamed = directory_of(name).delete_log(name, due_ms); !renamed)
+      env_.log.error("storage", "cannot delete " + name.directory_name() + ": " + renamed.error().message());
+    std::lock_guard lock(mutex_);
+    removals_due_ms_.insert(due_ms);
+  }
+  arm(Clock::now());
+}
+
+std::shared_ptr<const TopicConfig> Storage::config_of(const cluster::Image& image, const cluster::TopicImage& topic) const {
+  return std::make_shared<const TopicConfig>(topic_defaults_.with(image.config(cluster::ResourceType::topic, topic.name)));
+}
+
+void Storage::configure(const cluster::Image& image, const cluster::Delta& delta) {
+  const auto set = [&](const cluster::TopicImage& topic) {
+    const auto config = config_of(image, topic);
+    for (const auto& partition : partitions_.of(topic.id)) partition->set_config(config);
+  };
+  const bool defaults_changed = std::ranges::any_of(delta.configs, [](const auto& changed) { return changed.type == cluster::ResourceType::broker; });
+  if (defaults_changed) {
+    topic_defaults_ = config_.topic_defaults(image.config(cluster::ResourceType::broker, std::to_string(config_.node_id)),
+                                             image.config(cluster::ResourceType::broker, ""));
+    image.topics.for_each([&](const auto&, const auto& topic) { set(*topic); });
+    return;
+  }
+  for (const cluster::ConfigResource& changed : delta.configs)
+    if (const auto* topic = changed.type == cluster::ResourceType::topic ? image.topic(changed.name) : nullptr) set(*topic);
+}
+
+Result<std::shared_ptr<log::Log>> Storage::open_log(const Partition& partition, const log::LogConfig& config) {
+  const log::TopicPartition name{partition.topic, partition.index};
+  log::LogDirectory& directory = directory_of(name);
+  auto log = directory.open_log(name, partition.topic_id, config, wall_clock_ms());
+  if (log || log.error().code() != own_code::data) return log;
+  // What lies under this name belonged to a topic that is deleted since: the broker stopped before it came to that.
+  KQ_TRY_ASSIGN(const auto on_disk, directory.topic_id(name));
+  if (!on_disk || *on_disk == partition.topic_id) return log;
+  env_.log.warning("storage", name.directory_name() + " holds topic id " + on_disk->text() + ", which is deleted; it makes room for " +
+                                  partition.topic_id.text());
+  KQ_TRY(directory.delete_log(name, wall_clock_ms() + config.file_delete_delay_ms));
+  return directory.open_log(name, partition.topic_id, config, wall_clock_ms());
+}
+
+// Where it lies; a new one goes where the fewest are.
+log::LogDirectory& Storage::directory_of(const log::TopicPartition& name) {
+  if (directories_.size() == 1) return *directories_.front();
+  std::lock_guard lock(mutex_);
+  if (const auto known = places_.find(name); known != places_.end()) return *known->second;
+  std::map<log::LogDirectory*, size_t> counts;
+  for (const auto& directory : directories_)
+    if (std::ranges::find(config_.log_dirs, directory->path()) != config_.log_dirs.end() && !directory->offline()) counts[directory.get()] = 0;
+  for (const auto& [placed, directory] : places_)
+    if (const auto counted = counts.find(directory); counted != counts.end()) ++counted->second;
+  const auto emptiest = std::ranges::min_element(counts, {}, [](const auto& entry) { return entry.second; });
+  log::LogDirectory* chosen = emptiest == counts.end() ? directories_.back().get() : emptiest->first;
+  places_[name] = chosen;
+  return *chosen;
+}
+
+void Storage::recover_in_background() {
+  const bool left_cleanly = std::ranges::all_of(directories_, [](const auto& directory) { return directory->clean_shutdown().has_value(); });
+  arm(Clock::now());                              // what was deleted before the stop
+  if (left_cleanly) return;
+  for (const auto& partition : partitions_.all())
+    env_.io.submit([partition] { (void)partition->open_now(); });
+}
+
+void Storage::disk_failed(Partition& partition, const Error& error) {
+  if (log::disk_full(error)) {
+    disk_full_log_.write("a write is refused: " + error.message());
+    return;
+  }
+  log::LogDirectory& directory = directory_of({partition.topic, partition.index});
+  if (!directory.offline()) env_.log.error("storage", directory.path() + " goes offline, nothing is written there any more: " + error.message());
+  directory.set_offline(error);
+}
+
+void Storage::appended(Partition& partition, size_t bytes) {
+  if (!partition.noted_dirty.exchange(true)) {
+    bool first;
+    {
+      std::lock_guard lock(mutex_);
+      first = dirty_.empty();
+      dirty_.push_back(partition.weak_from_this());
+    }
+    if (first) arm(Clock::now() + std::chrono::milliseconds(config_.log_flush_offset_checkpoint_interval_ms));
+  }
+  const int64_t trigger = config_.log_recovery_scan_max_bytes / 2;       // what comes while a round runs has the other half
+  const auto added = static_cast<int64_t>(bytes);
+  const int64_t before = unsynced_bytes_.fetch_add(added, std::memory_order_relaxed);
+  if (before < trigger && before + added >= trigger) sync_round(trigger / 2);
+}
+
+// Syncs those with the most behind their recovery points, until at most `bytes_left_max` lie behind the others'.
+void Storage::sync_round(int64_t bytes_left_max) {
+  std::vector<std::pair<int64_t, std::shared_ptr<Partition>>> candidates;
+  {
+    std::lock_guard lock(mutex_);
+    if (round_running_ > 0) return;
+    ++round_running_;                             // held by this function
+    for (const auto& dirty : dirty_)
+      if (auto partition = dirty.lock()) candidates.emplace_back(0, std::move(partition));
+    dirty_.clear();
+  }
+  int64_t left = 0;
+  for (auto& [bytes, partition] : candidates) left += bytes = static_cast<int64_t>(partition->bytes_past_recovery_point());
+  std::ranges::sort(candidates, std::greater{}, [](const auto& candidate) { return candidate.first; });
+  std::vector<std::shared_ptr<Partition>> chosen;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [bytes, partition] : candidates) {
+      if (left <= bytes_left_max && bytes_left_max > 0) {
+        dirty_.push_back(partition);
+        continue;
+      }
+      left -= bytes;
+      partition->noted_dirty = false;             // what is appended from here on notes it again
+      chosen.push_back(std::move(partition));
+    }
+    round_running_ += chosen.size();
+  }
+  unsynced_bytes_.store(left, std::memory_order_relaxed);
+  for (const auto& partition : chosen) partition->flush_soon([this] { round_done(); });
+  round_done();
+}
+
+void Storage::round_done() {
+  bool again;
+  {
+    std::lock_guard lock(mutex_);
+    if (--round_running_ > 0) return;
+    again = !dirty_.empty();
+  }
+  env_.io.submit([this] { write_checkpoints(); });
+  if (again) arm(Clock::now() + std::chrono::milliseconds(config_.log_flush_offset_checkpoint_interval_ms));
+}
+
+void Storage::write_checkpoints() {
+  for (const auto& directory : directories_) {
+    for (const Status& written : {directory->write_recovery_points(), directory->write_high_watermarks()})
+      if (!written) env_.log.error("storage", written.error().message());
+  }
+}
+
+void Storage::arm(Instant deadline) {
+  env_.loops.front()->post([background = background_, deadline] {
+    if (!background->storage || (background->timer.armed() && background->timer.deadline() <= deadline)) return;
+    background->timer.arm(deadline);
+  });
+}
+
+void Storage::background_due() {
+  env_.io.submit([this] {
+    sync_round(0);
+    remove_due();
+  });
+}
+
+void Storage::remove_due() {
+  const int64_t now_ms = wall_clock_ms();
+  for (const auto& directory : directories_)
+    for (auto& removal : directory->due_removals(now_ms)) env_.io.submit(std::move(removal));
+  std::lock_guard lock(mutex_);
+  removals_due_ms_.erase(removals_due_ms_.begin(), removals_due_ms_.upper_bound(now_ms));
+  if (!removals_due_ms_.empty()) arm(Clock::now() + std::chrono::milliseconds(*removals_due_ms_.begin() - now_ms + 1));
+}
+
+void Storage::stop_background() {
+  background_->storage = nullptr;
+  background_->timer.disarm();
+}
+
+Status Storage::close(int64_t broker_epoch) {
+  Status outcome;
+  for (const auto& directory : directories_) {
+    Status closed = directory->close(broker_epoch);
+    if (!closed) outcome = std::move(closed);
+  }
+  return outcome;
+}
+
+}  // namespace kq::broker

@@ -1,0 +1,76 @@
+// The partitions that the metadata gives this broker, and their logs on its disks.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "broker/broker.hpp"
+#include "broker/log/log_directory.hpp"
+#include "broker/partitions.hpp"
+
+namespace kq::broker {
+
+// Follows the metadata: makes, changes and deletes partitions.  Syncs in the background, so that at most log.recovery.scan.max.bytes lie
+// past the recovery points, and does nothing while nothing is written.  What blocks is marked; the rest may be called from any thread.
+class Storage {
+ public:
+  static Result<std::unique_ptr<Storage>> open(const Config&, const Environment&, Partitions&);      // blocks, shortly
+  ~Storage();
+
+  // Where __cluster_metadata lies: the directory that says whether there is anything.
+  log::LogDirectory& metadata_directory() { return *directories_.front(); }
+  const std::vector<std::unique_ptr<log::LogDirectory>>& directories() const { return directories_; }
+
+  // The partitions are as `image` says when this returns.  With `delta` only what changed is looked at.  Blocks.
+  void apply(const cluster::Image& image, const cluster::Delta* delta);
+  // Opens, one after another on the pool, what a crash has left to be recovered.
+  void recover_in_background();
+
+  // Nothing begins by itself any more.  On the first loop's thread.
+  void stop_background();
+  // Leaves everything synced and marked as cleanly stopped.  Nobody uses the partitions any more, and the pool is empty.  Blocks.
+  Status close(int64_t broker_epoch);
+
+ private:
+  struct Background;
+
+  Storage(const Config&, const Environment&, Partitions&);
+  Status open_directories();
+  void apply_topic(const cluster::Image&, const cluster::TopicImage&, bool make_directories);
+  void remove_topic(const cluster::TopicImage&);
+  void configure(const cluster::Image&, const cluster::Delta&);
+  std::shared_ptr<const TopicConfig> config_of(const cluster::Image&, const cluster::TopicImage&) const;
+  Result<std::shared_ptr<log::Log>> open_log(const Partition&, const log::LogConfig&);
+  log::LogDirectory& directory_of(const log::TopicPartition&);
+  void appended(Partition&, size_t bytes);
+  void disk_failed(Partition&, const Error&);
+  void sync_round(int64_t bytes_left_max);
+  void round_done();
+  void write_checkpoints();
+  void arm(Instant);
+  void background_due();
+  void remove_due();
+
+  const Config& config_;
+  const Environment& env_;
+  Partitions& partitions_;
+  log::FileCache files_;
+  PartitionContext context_;
+  std::vector<std::unique_ptr<log::LogDirectory>> directories_;          // the metadata's first
+  std::map<log::TopicPartition, log::LogDirectory*> places_;             // where there are several: what lies where
+  TopicConfig topic_defaults_;                                           // under apply()
+
+  std::atomic<int64_t> unsynced_bytes_{0};
+  std::mutex mutex_;                                                     // over what follows
+  std::vector<std::weak_ptr<Partition>> dirty_;                          // with records past the recovery point
+  size_t round_running_ = 0;                                             // partitions that a round still waits for
+  std::multiset<int64_t> removals_due_ms_;
+  std::shared_ptr<Background> background_;                               // the timer, on the first loop
+  RateLimitedLog disk_full_log_{env_.log, LogLevel::error, "storage"};
+};
+
+}  // namespace kq::broker
