@@ -1,0 +1,353 @@
+#include "libkq/client/accumulator.hpp"
+
+#include <algorithm>
+
+#include "libkq/record/murmur2.hpp"
+
+namespace kq::client {
+namespace {
+
+// One step of splitmix64, for the choice among partitions: shared by all threads without a lock.
+uint64_t next_random(std::atomic<uint64_t>& state) {
+  uint64_t z = state.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+size_t bytes_needed(const Outbound& record) {
+  return BatchBuilder::batch_bytes_max(record.key.size(), record.value.size(), record.headers);
+}
+
+}  // namespace
+
+Accumulator::Accumulator(const AccumulatorOptions& options, std::shared_ptr<SendMemory> memory, std::function<void()> wake,
+                         std::function<void(const std::string&)> want_topic)
+    : options_(options), memory_(std::move(memory)), wake_(std::move(wake)), want_topic_(std::move(want_topic)),
+      random_state_(options.seed) {}
+
+Accumulator::~Accumulator() = default;
+
+// ---- the application's threads ----------------------------------------------------------------------------------------------
+
+Sending Accumulator::append(const Outbound& record) {
+  Topic* topic = last_topic_.load(std::memory_order_acquire);
+  if (!topic || *topic->name != record.topic) [[unlikely]] {
+    topic = &find_topic(record.topic);
+    last_topic_.store(topic, std::memory_order_release);
+  }
+  const Slots* const slots = topic->slots.load(std::memory_order_acquire);
+  if (!slots) [[unlikely]] {
+    std::shared_lock hold(topics_lock_);
+    return topic->failure ? Sending::refused : Sending::topic_unknown;
+  }
+  Slot* const slot = choose(*topic, *slots, record);
+  if (!slot) [[unlikely]] return Sending::refused;
+  slot->lock.lock();
+  ProducerBatch* const open = slot->open.get();
+  if (open && encode(*open, record, options_.notes)) [[likely]] {
+    slot->lock.unlock();
+    return Sending::sent;
+  }
+  return append_to(*topic, *slots, *slot, record);
+}
+
+Accumulator::Slot* Accumulator::choose(Topic& topic, const Slots& slots, const Outbound& record) {
+  const auto count = static_cast<uint32_t>(slots.size());
+  if (record.partition >= 0) return static_cast<uint32_t>(record.partition) < count ? slots[static_cast<size_t>(record.partition)] : nullptr;
+  if (record.partition != -1) return nullptr;
+  if (record.key.data()) return slots[static_cast<size_t>(partition_for_key(record.key, static_cast<int32_t>(count)))];
+  const uint32_t keyless = topic.keyless.load(std::memory_order_relaxed);
+  return slots[keyless < count ? keyless : 0];
+}
+
+// False: there is no room.
+bool Accumulator::encode(ProducerBatch& batch, const Outbound& record, bool notes) {
+  int64_t timestamp = record.timestamp_ms;
+  // A clock that is set back does not make a batch's records go back (but one's own timestamps may).
+  if (timestamp < 0) timestamp = batch.builder.empty() ? wall_clock_ms() : std::max(wall_clock_ms(), batch.last_timestamp);
+  const int32_t index = batch.builder.count();
+  if (!batch.builder.append(timestamp, record.key, record.value, record.headers)) return false;
+  batch.last_timestamp = timestamp;
+  if (notes) batch.notes.add(index, record.tag, timestamp);
+  return true;
+}
+
+// The slow way, with the partition's lock held: the open batch is too small, or there is none.
+Sending Accumulator::append_to(Topic& topic, const Slots& slots, Slot& first, const Outbound& record) {
+  std::unique_lock hold(first.lock, std::adopt_lock);
+  const size_t need = bytes_needed(record);
+  if (need > options_.record_bytes_max) return Sending::refused;
+  if (closed_.load(std::memory_order_acquire)) return Sending::closed;
+  if (fork_generation() != made_in_) return Sending::forked;
+  Slot* slot = &first;
+  Sending outcome = Sending::sent;
+  bool full = false, opened = false;
+  for (bool moved = false;;) {
+    if (slot->open && append_grown(*slot->open, record, need)) break;
+    if (slot->open) close_open(*slot), list(*slot), full = true;
+    // Records without a key stay with a partition for a batch's worth of them, then move on (KIP-794).
+    const bool keyless = record.partition < 0 && !record.key.data() && slots.size() > 1;
+    if (keyless && !moved && (full || slot->keyless_bytes >= options_.batch_bytes)) {
+      slot->keyless_bytes = 0;
+      next_keyless(topic, slots);
+      hold.unlock();
+      slot = choose(topic, slots, record);
+      hold = std::unique_lock(slot->lock);
+      moved = true;
+      continue;
+    }
+    outcome = open_batch(*slot, need);
+    opened = outcome == Sending::sent;
+    if (opened) KQ_CHECK(encode(*slot->open, record, options_.notes)), list(*slot);
+    break;
+  }
+  hold.unlock();
+  if (outcome == Sending::memory_full) starved_.store(true, std::memory_order_seq_cst);
+  if (full || outcome == Sending::memory_full) tell_full();
+  else if (opened) tell_opened();
+  return outcome;
+}
+
+bool Accumulator::append_grown(ProducerBatch& open, const Outbound& record, size_t need) {
+  if (encode(open, record, options_.notes)) return true;
+  const size_t bytes = open.builder.size() + need;
+  if (bytes > options_.batch_bytes || !open.grow(bytes, options_.batch_bytes)) return false;
+  KQ_CHECK(encode(open, record, options_.notes));
+  return true;
+}
+
+void Accumulator::close_open(Slot& slot) {
+  slot.keyless_bytes += static_cast<uint32_t>(slot.open->builder.size());
+  slot.bytes_expected = slot.open->builder.size();
+  slot.records_expected = static_cast<size_t>(slot.open->count());
+  slot.full.push_back(std::exchange(slot.open, nullptr));
+}
+
+Sending Accumulator::open_batch(Slot& slot, size_t need) {
+  if (memory_->deliveries.full()) return Sending::deliveries_full;
+  const size_t expected = std::min(slot.bytes_expected, options_.batch_bytes);
+  const size_t size = std::max({need, expected, BlockStore::block_bytes_min});
+  MemoryBlock block = memory_->blocks.try_take(size);
+  if (!block) return Sending::memory_full;
+  slot.open = std::make_shared<ProducerBatch>(memory_, std::move(block), std::max(need, options_.batch_bytes), Clock::now());
+  slot.open->lane = slot.lane.get();
+  slot.open->topic = slot.lane->topic;
+  slot.open->partition = slot.lane->partition;
+  slot.open->generation = flush_generation_.load(std::memory_order_acquire);
+  slot.open->notes.reserve(slot.records_expected);
+  count_in(slot.open->generation, 1);
+  return Sending::sent;
+}
+
+void Accumulator::next_keyless(Topic& topic, const Slots& slots) {
+  const auto count = static_cast<uint32_t>(slots.size());
+  const uint32_t now = topic.keyless.load(std::memory_order_relaxed);
+  // Another one than now, all alike.
+  const auto step = 1 + static_cast<uint32_t>(next_random(random_state_) % (count - 1));
+  topic.keyless.store((now + step) % count, std::memory_order_relaxed);
+}
+
+// With the slot's lock held.
+void Accumulator::list(Slot& slot) {
+  if (std::exchange(slot.listed, true)) return;
+  Slot* head = list_.load(std::memory_order_relaxed);
+  do slot.next_listed = head;
+  while (!list_.compare_exchange_weak(head, &slot, std::memory_order_seq_cst));
+}
+
+void Accumulator::tell_full() {
+  if (!woken_.exchange(true, std::memory_order_seq_cst)) wake_();
+}
+
+void Accumulator::tell_opened() {
+  if (options_.linger > Duration::zero() && lingering_soon_.load(std::memory_order_seq_cst)) return;
+  tell_full();
+}
+
+Error Accumulator::explain(Sending outcome, const Outbound& record) const {
+  const std::string topic(record.topic);
+  switch (outcome) {
+    case Sending::sent: break;
+    case Sending::topic_unknown:
+      return {own_code::timed_out, "topic '" + topic + "' is not known yet", Verdict::retry};
+    case Sending::memory_full:
+      return {own_code::no_room, "buffer.memory=" + std::to_string(memory_->records.limit()) +
+              " is full of records that are not acknowledged yet", Verdict::retry};
+    case Sending::deliveries_full:
+      return {own_code::no_room, "delivery.memory=" + std::to_string(memory_->deliveries.limit()) +
+              " is full: poll deliveries, or set delivery.report to errors or none", Verdict::retry};
+    case Sending::forked:
+      return {own_code::forked, "this process is a fork of the one that made the producer: make one of its own"};
+    case Sending::closed: return {own_code::closed, "the producer is closed"};
+    case Sending::refused: break;
+  }
+  std::shared_lock hold(topics_lock_);
+  const auto found = topics_.find(record.topic);
+  if (found != topics_.end() && found->second->failure) return *found->second->failure;
+  if (const size_t need = bytes_needed(record); need > options_.record_bytes_max) {
+    return {static_cast<int32_t>(Code::message_too_large), "a record of " + std::to_string(need) + " bytes is larger than max.request.size=" +
+            std::to_string(options_.record_bytes_max)};
+  }
+  const Slots* const slots = found == topics_.end() ? nullptr : found->second->slots.load();
+  return {own_code::argument, "topic '" + topic + "' has no partition " + std::to_string(record.partition) + ": it has " +
+          std::to_string(slots ? slots->size() : 0)};
+}
+
+Result<std::optional<int32_t>> Accumulator::partition_count(std::string_view name) {
+  const Topic& topic = find_topic(name);
+  if (const Slots* slots = topic.slots.load(std::memory_order_acquire)) return std::optional(static_cast<int32_t>(slots->size()));
+  std::shared_lock hold(topics_lock_);
+  if (topic.failure) return *topic.failure;
+  return std::optional<int32_t>{};
+}
+
+Accumulator::Topic& Accumulator::find_topic(std::string_view name) {
+  {
+    std::shared_lock hold(topics_lock_);
+    if (const auto found = topics_.find(name); found != topics_.end()) return *found->second;
+  }
+  std::unique_lock hold(topics_lock_);
+  const auto [place, is_new] = topics_.try_emplace(std::string(name));
+  if (is_new) place->second = std::make_unique<Topic>(name);
+  Topic& topic = *place->second;
+  hold.unlock();
+  if (is_new) want_topic_(*topic.name);
+  return topic;
+}
+
+// ---- flushing and counting --------------------------------------------------------------------------------------------------
+
+uint64_t Accumulator::begin_flush() {
+  const uint64_t generation = flush_generation_.fetch_add(1, std::memory_order_acq_rel);
+  tell_full();
+  return generation;
+}
+
+bool Accumulator::flushed(uint64_t generation) const {
+  std::lock_guard hold(generations_lock_);
+  return generations_.empty() || generations_.front().first > generation;
+}
+
+void Accumulator::count_in(uint64_t generation, int64_t batches) {
+  std::lock_guard hold(generations_lock_);
+  auto place = generations_.rbegin();
+  while (place != generations_.rend() && place->first > generation) ++place;
+  if (place != generations_.rend() && place->first == generation) place->second += batches;
+  else generations_.insert(place.base(), {generation, batches});
+  while (!generations_.empty() && generations_.front().second == 0) generations_.pop_front();
+}
+
+void Accumulator::finished(const ProducerBatch& batch) {
+  taken_records_.fetch_sub(batch.count(), std::memory_order_relaxed);
+  count_in(batch.generation, -1);
+}
+
+void Accumulator::was_split(const ProducerBatch& batch) { count_in(batch.generation, 1); }
+
+size_t Accumulator::pending() const {
+  int64_t records = taken_records_.load(std::memory_order_relaxed);
+  std::shared_lock hold(topics_lock_);
+  for (const auto& [name, topic] : topics_) {
+    for (const auto& slot : topic->owned) {
+      std::lock_guard own(slot->lock);
+      if (slot->open) records += slot->open->count();
+      for (const BatchRef& batch : slot->full) records += batch->count();
+    }
+  }
+  return static_cast<size_t>(std::max<int64_t>(records, 0));
+}
+
+// ---- the loop's side --------------------------------------------------------------------------------------------------------
+
+void Accumulator::collect(Instant now, std::vector<BatchRef>& out) {
+  const uint64_t flush = flush_generation_.load(std::memory_order_acquire);
+  do {
+    woken_.store(false, std::memory_order_seq_cst);
+    Slot* in_order = nullptr;
+    for (Slot* slot = list_.exchange(nullptr, std::memory_order_seq_cst); slot;) {
+      Slot* const next = slot->next_listed;
+      slot->next_listed = std::exchange(in_order, slot);
+      slot = next;
+    }
+    while (in_order) {
+      Slot* const slot = in_order;
+      in_order = slot->next_listed;
+      take(*slot, now - options_.linger, flush, out, true);
+    }
+    const bool starved = starved_.exchange(false, std::memory_order_seq_cst);
+    if (std::exchange(collected_generation_, flush) != flush || starved) collect_all(starved ? now : now - options_.linger, flush, out);
+    if (!lingering_.empty() && lingering_.top().at <= now) collect_lingered(now, flush, out);
+    lingering_soon_.store(!lingering_.empty(), std::memory_order_seq_cst);
+  } while (list_.load(std::memory_order_seq_cst));
+}
+
+// Company for the batch whose time has come: a request leaves anyway, and fewer requests carry more.
+void Accumulator::collect_lingered(Instant now, uint64_t flush, std::vector<BatchRef>& out) {
+  const Duration half = options_.linger / 2;
+  while (!lingering_.empty() && lingering_.top().at <= now + half) {
+    Slot* const slot = lingering_.top().slot;
+    lingering_.pop();
+    slot->lingers = false;
+    take(*slot, now + half - options_.linger, flush, out);
+  }
+}
+
+void Accumulator::collect_all(Instant opened_by, uint64_t flush, std::vector<BatchRef>& out) {
+  std::shared_lock hold(topics_lock_);
+  for (const auto& [name, topic] : topics_)
+    for (const auto& slot : topic->owned) take(*slot, opened_by, flush, out);
+}
+
+// What is full, and the open batch where it was opened by then, or is to be flushed; else it lingers on.
+void Accumulator::take(Slot& slot, Instant opened_by, uint64_t flush, std::vector<BatchRef>& out, bool off_the_list) {
+  const size_t before = out.size();
+  {
+    std::lock_guard hold(slot.lock);
+    if (off_the_list) slot.listed = false;
+    if (slot.open && (slot.open->opened <= opened_by || slot.open->generation < flush)) close_open(slot);
+    for (BatchRef& batch : slot.full) out.push_back(std::move(batch));
+    slot.full.clear();
+    if (slot.open && !std::exchange(slot.lingers, true)) lingering_.push({slot.open->opened + options_.linger, &slot});
+  }
+  for (size_t i = before; i < out.size(); ++i) taken_records_.fetch_add(out[i]->count(), std::memory_order_relaxed);
+}
+
+std::optional<Instant> Accumulator::deadline() const {
+  if (lingering_.empty()) return std::nullopt;
+  return lingering_.top().at;
+}
+
+void Accumulator::topic_is(const std::string& name, const Uuid& id, size_t partitions) {
+  std::unique_lock hold(topics_lock_);
+  const auto found = topics_.find(name);
+  if (found == topics_.end()) return;
+  Topic& topic = *found->second;
+  topic.failure.reset();
+  for (const auto& slot : topic.owned) slot->lane->topic_id = id;
+  if (partitions <= topic.owned.size()) return;
+  auto slots = std::make_unique<Slots>();
+  while (topic.owned.size() < partitions) {
+    auto slot = std::make_unique<Slot>();
+    slot->lane = std::make_unique<Lane>(topic.name, static_cast<int32_t>(topic.owned.size()));
+    slot->lane->topic_id = id;
+    topic.owned.push_back(std::move(slot));
+  }
+  for (const auto& slot : topic.owned) slots->push_back(slot.get());
+  if (topic.kept.empty()) topic.keyless.store(static_cast<uint32_t>(next_random(random_state_) % partitions));
+  topic.slots.store(slots.get(), std::memory_order_release);
+  topic.kept.push_back(std::move(slots));
+}
+
+void Accumulator::topic_failed(const std::string& name, std::optional<Error> failure) {
+  std::unique_lock hold(topics_lock_);
+  if (const auto found = topics_.find(name); found != topics_.end()) found->second->failure = std::move(failure);
+}
+
+void Accumulator::each_lane(const std::function<void(Lane&)>& call) {
+  std::shared_lock hold(topics_lock_);
+  for (const auto& [name, topic] : topics_)
+    for (const auto& slot : topic->owned) call(*slot->lane);
+}
+
+}  // namespace kq::client

@@ -1,0 +1,141 @@
+// Where the application's threads leave their records: the open batches, and the list of partitions that the loop should look at.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <queue>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "libkq/base/random.hpp"
+#include "libkq/client/producer_batch.hpp"
+#include "libkq/client/sender.hpp"
+#include "libkq/client/spin_lock.hpp"
+#include "libkq/net/loop.hpp"
+
+namespace kq::client {
+
+enum class Sending : uint8_t {
+  sent,
+  topic_unknown,         // not yet: it is being asked for
+  memory_full,           // buffer.memory
+  deliveries_full,       // delivery.memory: poll
+  refused,               // this record can never be sent: explain() says why
+  closed,
+  forked,
+};
+
+struct AccumulatorOptions {
+  size_t batch_bytes = 16384;
+  size_t record_bytes_max = 1 << 20;
+  Duration linger{5ms};
+  bool notes = true;                                 // tags and timestamps, for deliveries
+  uint64_t seed = 1;
+};
+
+// append() is the way of every record: one look at the topic, one lock of the partition, one copy.  It allocates, reads the clock and
+// tells the loop only where a batch is opened or full.  Any thread.
+//
+// The loop hears of a partition through the list, once until it has looked.  `wake` is called, on the thread that appends, only
+// where the loop would otherwise not look in time: it has been told of nothing yet, and no lingering batch brings it back.
+class Accumulator {
+ public:
+  Accumulator(const AccumulatorOptions&, std::shared_ptr<SendMemory>, std::function<void()> wake,
+              std::function<void(const std::string&)> want_topic);
+  ~Accumulator();
+
+  Sending append(const Outbound&);
+  Error explain(Sending, const Outbound&) const;     // why append() gave that
+  // Nothing: not known yet, and asked for now.  An error: there is none, for good.
+  Result<std::optional<int32_t>> partition_count(std::string_view topic);
+  size_t pending() const;                            // records that are neither delivered nor failed
+  void close() { closed_.store(true, std::memory_order_release); }
+
+  // All that was appended before belongs to the answer's generation or an older one; asks the loop to send it at once.
+  uint64_t begin_flush();
+  bool flushed(uint64_t generation) const;
+
+  // ---- the loop's side ----
+  // Full batches, and those that have lingered; with them, when one has, those that have done half of it.
+  void collect(Instant now, std::vector<BatchRef>& out);
+  std::optional<Instant> deadline() const;           // collect again then
+  void finished(const ProducerBatch&);
+  void was_split(const ProducerBatch&);              // one more of its generation
+  // What the cluster says of a topic: its partitions (their number never shrinks), or why it has none.
+  void topic_is(const std::string& name, const Uuid& id, size_t partitions);
+  void topic_failed(const std::string& name, std::optional<Error>);
+  void each_lane(const std::function<void(Lane&)>&);
+
+ private:
+  struct alignas(64) Slot {
+    SpinLock lock;
+    bool listed = false;                             // under the lock: on the list, or being taken from it
+    bool lingers = false;                            // the loop's: in lingering_
+    uint32_t keyless_bytes = 0;                      // of records without a key, since this partition became theirs
+    size_t bytes_expected = 0, records_expected = 0; // as large as the last batch
+    BatchRef open;
+    std::vector<BatchRef> full;
+    Slot* next_listed = nullptr;
+    std::unique_ptr<Lane> lane;
+  };
+  using Slots = std::vector<Slot*>;
+  struct Topic {
+    explicit Topic(std::string_view name) : name(std::make_shared<const std::string>(name)) {}
+    const std::shared_ptr<const std::string> name;
+    std::atomic<const Slots*> slots{nullptr};        // replaced as a whole; the old ones are kept
+    std::atomic<uint32_t> keyless{0};                // where records without a key go at the moment
+    std::vector<std::unique_ptr<const Slots>> kept;
+    std::vector<std::unique_ptr<Slot>> owned;
+    std::optional<Error> failure;                    // under topics_lock_
+  };
+  struct Due {
+    Instant at;
+    Slot* slot;
+    bool operator<(const Due& other) const { return at > other.at; }
+  };
+
+  Topic& find_topic(std::string_view name);
+  Slot* choose(Topic&, const Slots&, const Outbound&);
+  Sending append_to(Topic&, const Slots&, Slot&, const Outbound&);
+  bool append_grown(ProducerBatch&, const Outbound&, size_t need);
+  void close_open(Slot&);
+  Sending open_batch(Slot&, size_t need);
+  static bool encode(ProducerBatch&, const Outbound&, bool notes);
+  void next_keyless(Topic&, const Slots&);
+  void list(Slot&);
+  void tell_full();
+  void tell_opened();
+  void collect_all(Instant opened_by, uint64_t generation, std::vector<BatchRef>& out);
+  void collect_lingered(Instant now, uint64_t generation, std::vector<BatchRef>& out);
+  void take(Slot&, Instant opened_by, uint64_t generation, std::vector<BatchRef>& out, bool off_the_list = false);
+  void count_in(uint64_t generation, int64_t batches);
+
+  const AccumulatorOptions options_;
+  const uint64_t made_in_ = fork_generation();
+  const std::shared_ptr<SendMemory> memory_;
+  const std::function<void()> wake_;
+  const std::function<void(const std::string&)> want_topic_;
+  std::atomic<Topic*> last_topic_{nullptr};
+  mutable std::shared_mutex topics_lock_;
+  std::map<std::string, std::unique_ptr<Topic>, std::less<>> topics_;
+
+  alignas(64) std::atomic<Slot*> list_{nullptr};
+  std::atomic<bool> woken_{false};                   // the loop has been told, and has not looked yet
+  std::atomic<bool> lingering_soon_{false};          // the loop looks within linger.ms by itself
+  std::atomic<bool> starved_{false};                 // somebody found buffer.memory full: nothing may linger now
+  std::atomic<bool> closed_{false};
+  std::atomic<uint64_t> flush_generation_{0};
+  std::atomic<uint64_t> random_state_;
+
+  mutable std::mutex generations_lock_;
+  std::deque<std::pair<uint64_t, int64_t>> generations_;   // unfinished batches of each, the oldest first
+  std::atomic<int64_t> taken_records_{0};            // with the sender
+
+  std::priority_queue<Due> lingering_;
+  uint64_t collected_generation_ = 0;                // flushes up to here have been obeyed
+};
+
+}  // namespace kq::client

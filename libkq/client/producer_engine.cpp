@@ -1,0 +1,264 @@
+#include "libkq/client/producer_engine.hpp"
+
+#include "libkq/protocol/messages/init_producer_id.hpp"
+
+namespace kq::client {
+namespace {
+
+int16_t acks_on_the_wire(Acks acks) {
+  switch (acks) {
+    case Acks::all: return -1;
+    case Acks::none: return 0;
+    case Acks::leader: return 1;
+  }
+  return -1;
+}
+
+int level_of(const Config& config) {
+  switch (config.compression) {
+    case Compression::gzip: return config.gzip_level;
+    case Compression::lz4: return config.lz4_level;
+    case Compression::zstd: return config.zstd_level;
+    default: return codec_levels(static_cast<Codec>(config.compression)).standard;
+  }
+}
+
+AccumulatorOptions accumulator_options(const Config& config) {
+  AccumulatorOptions options;
+  options.batch_bytes = static_cast<size_t>(config.batch_bytes);
+  options.record_bytes_max = static_cast<size_t>(config.request_bytes_max);
+  options.linger = config.linger;
+  options.notes = config.delivery_report != DeliveryReport::none;
+  options.seed = system_random_u64();
+  return options;
+}
+
+SenderOptions sender_options(const Config& config) {
+  SenderOptions options;
+  options.acks = acks_on_the_wire(config.acks);
+  options.idempotence = config.idempotence;
+  options.in_flight_max = config.in_flight_max;
+  options.request_bytes_max = static_cast<size_t>(config.request_bytes_max);
+  options.retries = config.retries;
+  options.delivery_timeout = config.delivery_timeout;
+  options.request_timeout = config.request_timeout;
+  options.retry = {config.retry_backoff, config.retry_backoff_max};
+  options.codec = static_cast<Codec>(config.compression);
+  options.level = level_of(config);
+  options.seed = system_random_u64();
+  return options;
+}
+
+// All topics of a request by name where the broker, or the metadata, is too old for ids (KIP-516).
+constexpr int16_t newest_by_name = 12;
+
+}  // namespace
+
+ProducerEngine::ProducerEngine(Loop& loop, Network& network, Logger& logger, ClusterOptions options, const Config& config)
+    : cluster_(Cluster::make(loop, network, logger, std::move(options))),
+      memory_(std::make_shared<SendMemory>(static_cast<size_t>(config.buffer_memory), static_cast<size_t>(config.delivery_memory))),
+      acks_(acks_on_the_wire(config.acks)), request_timeout_(config.request_timeout),
+      deliveries_(config.delivery_report, memory_),
+      accumulator_(accumulator_options(config), memory_, [this] { wake(); }, [this](const std::string& name) { want_topic(name); }),
+      sender_(sender_options(config)), timer_(loop, [this] { collect(); }) {}
+
+std::shared_ptr<ProducerEngine> ProducerEngine::make(Loop& loop, Network& network, Logger& logger, ClusterOptions options,
+                                                     const Config& config) {
+  return std::shared_ptr<ProducerEngine>(new ProducerEngine(loop, network, logger, std::move(options), config));
+}
+
+void ProducerEngine::start() {
+  if (stopped()) return;
+  cluster_->observe(*this);
+  cluster_->start();
+  run(Sender::Tick{});
+}
+
+void ProducerEngine::stop() {
+  if (stopped()) return;
+  collected_.clear();
+  (void)accumulator_.begin_flush();
+  accumulator_.collect(Clock::now(), collected_);
+  if (!collected_.empty()) run(Sender::Ready{collected_});
+  run(Sender::Abandon{{own_code::closed, "the producer was closed before the record was acknowledged"}});
+  cluster_->forget(*this);
+  cluster_->close();
+  timer_.disarm();
+  stopped_.store(true, std::memory_order_release);
+  progress_.ring();
+  memory_->room.ring();
+  deliveries_.arrived().ring();
+}
+
+// ---- in -----------------------------------------------------------------------------------------------------------------------
+
+void ProducerEngine::wake() {
+  loop().post([self = shared_from_this()] { self->collect(); });
+}
+
+void ProducerEngine::want_topic(const std::string& name) {
+  loop().post([self = shared_from_this(), name] {
+    if (self->stopped()) return;
+    self->topics_.push_back(name);
+    self->cluster_->want_topic(name);
+  });
+}
+
+// The application has left something, or a deadline has come.
+void ProducerEngine::collect() {
+  if (stopped()) return;
+  collected_.clear();
+  accumulator_.collect(Clock::now(), collected_);
+  if (collected_.empty()) run(Sender::Tick{});
+  else run(Sender::Ready{collected_});
+}
+
+void ProducerEngine::run(Sender::Event event) {
+  events_.push_back(std::move(event));
+  if (std::exchange(running_, true)) return;             // a step is under way: what it brings about follows it
+  while (!events_.empty()) {
+    const Sender::Event next = std::move(events_.front());
+    events_.pop_front();
+    for (const Sender::Action& action : sender_.step(Clock::now(), next)) std::visit([this](const auto& each) { act(each); }, action);
+  }
+  running_ = false;
+  arm_timer();
+}
+
+void ProducerEngine::arm_timer() {
+  Instant next = Instant::max();
+  if (const auto deadline = sender_.deadline()) next = *deadline;
+  if (const auto deadline = accumulator_.deadline()) next = std::min(next, *deadline);
+  if (next == Instant::max() || stopped()) return timer_.disarm();
+  if (!timer_.armed() || next < timer_.deadline()) timer_.arm(next);   // one that fires early does no harm
+}
+
+void ProducerEngine::metadata_changed() {
+  set_trouble(std::nullopt);
+  for (const std::string& name : topics_)
+    if (const Topic* topic = cluster_->topic(name)) topic_is(name, *topic);
+  accumulator_.each_lane([this](Lane& lane) {
+    const Partition* const partition = cluster_->partition(*lane.topic, lane.partition);
+    const int32_t leader = partition ? partition->leader : -1;
+    const int32_t epoch = partition ? partition->leader_epoch : -1;
+    if (leader != lane.leader || epoch != lane.leader_epoch || leader < 0) events_.push_back(Sender::LeaderIs{&lane, leader, epoch});
+  });
+  if (!events_.empty()) run(Sender::Tick{});
+  memory_->room.ring();
+}
+
+void ProducerEngine::topic_is(const std::string& name, const Topic& topic) {
+  if (topic.usable()) return accumulator_.topic_is(name, topic.id, topic.partitions.size());
+  if (remedy_of(topic.error) != Remedy::none || topic.error == Code::none) return cluster_->refresh();   // not yet
+  accumulator_.topic_failed(name, Error(static_cast<int32_t>(topic.error), "topic '" + name + "': " + name_of(topic.error) + ", " +
+                                                                              meaning_of(topic.error)));
+}
+
+void ProducerEngine::metadata_failed(const Error& why) { set_trouble(why); }
+
+void ProducerEngine::set_trouble(std::optional<Error> trouble) {
+  std::lock_guard hold(trouble_lock_);
+  trouble_ = std::move(trouble);
+}
+
+std::optional<Error> ProducerEngine::trouble() const {
+  std::lock_guard hold(trouble_lock_);
+  return trouble_;
+}
+
+// ---- out ----------------------------------------------------------------------------------------------------------------------
+
+void ProducerEngine::act(const Sender::Produce& produce) {
+  Connection* const connection = cluster_->connection(produce.node, Channel::data);
+  if (!connection) {
+    return events_.push_back(Sender::Failed{produce.request, Error(own_code::transport, "the connection to broker " +
+                                                                       std::to_string(produce.node) + " has ended", Verdict::retry)});
+  }
+  ProduceRequest request;
+  request.acks = acks_;
+  request.timeout_ms = static_cast<int32_t>(to_ms(request_timeout_));
+  bool all_have_ids = true;
+  for (const BatchRef& batch : produce.batches) {
+    const auto same_topic = [&](const auto& each) { return each.name == *batch->topic; };
+    auto topic = std::find_if(request.topic_data.rbegin(), request.topic_data.rend(), same_topic);
+    if (topic == request.topic_data.rend()) {
+      auto& added = request.topic_data.emplace_back();
+      added.name = *batch->topic;
+      added.topic_id = batch->lane->topic_id;
+      topic = request.topic_data.rbegin();
+      all_have_ids = all_have_ids && !added.topic_id.is_zero();
+    }
+    auto& partition = topic->partition_data.emplace_back();
+    partition.index = batch->partition;
+    partition.records.emplace().bytes = batch->sealed();
+  }
+  auto version = connection->apis().choose<ProduceRequest>();
+  Status sent;
+  if (version) {
+    const int16_t chosen = all_have_ids ? *version : std::min(*version, newest_by_name);
+    const auto expect = acks_ == 0 ? Connection::Expect::nothing : Connection::Expect::answer;
+    Connection::Done done = [self = shared_from_this(), number = produce.request](Result<Answer> answer) {
+      self->answered(number, std::move(answer));
+    };
+    sent = connection->send_version(request, chosen, produce.deadline, std::move(done), expect);
+  }
+  if (!version) events_.push_back(Sender::Failed{produce.request, version.error()});
+  else if (!sent) events_.push_back(Sender::Failed{produce.request, sent.error()});
+}
+
+void ProducerEngine::answered(uint64_t request, Result<Answer> answer) {
+  if (!answer) return run(Sender::Failed{request, std::move(answer.error())});
+  if (acks_ == 0) return run(Sender::Written{request});
+  const auto reply = decode_reply<ProduceResponse>(std::move(*answer));
+  if (!reply) return run(Sender::Failed{request, reply.error()});
+  learn_leaders(reply->message);
+  run(Sender::Answered{request, &reply->message});
+}
+
+// A leader that has moved says where to, and how to get there (KIP-951).
+void ProducerEngine::learn_leaders(const ProduceResponse& response) {
+  for (const auto& node : response.node_endpoints)
+    cluster_->learn_node({node.node_id, {std::string(node.host), static_cast<uint16_t>(node.port)}, std::string(node.rack.value_or(""))});
+  for (const auto& topic : response.responses) {
+    for (const auto& partition : topic.partition_responses) {
+      if (partition.current_leader.leader_id < 0) continue;
+      const Topic* const known = topic.topic_id.is_zero() ? cluster_->topic(topic.name) : cluster_->topic(topic.topic_id);
+      if (known) cluster_->learn_leader(known->name, partition.index, partition.current_leader.leader_id, partition.current_leader.leader_epoch);
+    }
+  }
+}
+
+void ProducerEngine::act(const Sender::Connect& connect) {
+  if (cluster_->connection(connect.node, Channel::data)) events_.push_back(Sender::NodeUp{connect.node});
+}
+
+void ProducerEngine::act(const Sender::AskProducerId&) { loop().spawn(ask_producer_id(shared_from_this())); }
+
+awaitable<void> ProducerEngine::ask_producer_id(std::shared_ptr<ProducerEngine> self) {
+  InitProducerIdRequest request;
+  request.transactional_id = std::nullopt;
+  const Instant deadline = Clock::now() + self->request_timeout_;
+  const auto reply = co_await self->cluster_->request(any_node, request, deadline);
+  if (self->stopped()) co_return;
+  if (!reply) {
+    self->run(Sender::NoProducerId{reply.error()});
+  } else if (const Code code = (*reply)->error_code; code != Code::none) {
+    const Verdict verdict = remedy_of(code) == Remedy::none ? Verdict::refused : Verdict::retry;
+    self->run(Sender::NoProducerId{Error(static_cast<int32_t>(code), std::string("no producer id: ") + name_of(code) + ", " +
+                                                                         meaning_of(code), verdict)});
+  } else {
+    self->run(Sender::ProducerIdIs{(*reply)->producer_id, (*reply)->producer_epoch});
+  }
+}
+
+void ProducerEngine::act(const Sender::Finished& finished) {
+  const BatchRef& batch = finished.batch;
+  accumulator_.finished(*batch);
+  if (batch->error) batch->block.leave_budget();         // a failed one keeps its records, as part of its delivery
+  else batch->block = {};
+  deliveries_.put(batch);
+  memory_->room.ring();
+  progress_.ring();
+}
+
+}  // namespace kq::client

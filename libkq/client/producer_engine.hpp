@@ -1,0 +1,79 @@
+// The producer's half on the loop: carries out what the sender decides.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "libkq/client/accumulator.hpp"
+#include "libkq/client/cluster.hpp"
+#include "libkq/client/config.hpp"
+#include "libkq/client/delivery_queue.hpp"
+#include "libkq/client/sender.hpp"
+
+namespace kq::client {
+
+// Belongs to the loop's thread, apart from what is said to be for any.  Held by the handle, and by whatever is under way on the
+// loop until stop() has ended it.
+class ProducerEngine final : public ClusterObserver, public std::enable_shared_from_this<ProducerEngine> {
+ public:
+  static std::shared_ptr<ProducerEngine> make(Loop&, Network&, Logger&, ClusterOptions, const Config&);
+
+  void start();
+  void stop();                                         // fails what is unfinished, closes the connections
+
+  // ---- any thread ----
+  Loop& loop() { return cluster_->loop(); }
+  Accumulator& accumulator() { return accumulator_; }
+  DeliveryQueue& deliveries() { return deliveries_; }
+  SendMemory& memory() { return *memory_; }
+  Bell& progress() { return progress_; }               // rung when batches have finished, and when it has stopped
+  bool stopped() const { return stopped_.load(std::memory_order_acquire); }
+  std::optional<Error> trouble() const;                // why metadata cannot be had at the moment
+
+ private:
+  ProducerEngine(Loop&, Network&, Logger&, ClusterOptions, const Config&);
+
+  // ClusterObserver
+  void metadata_changed() override;
+  void metadata_failed(const Error&) override;
+  void node_up(int32_t node) override { run(Sender::NodeUp{node}); }
+  void node_down(int32_t node, const Error& why) override { run(Sender::NodeDown{node, why}); }
+
+  void wake();                                         // any thread, as is want_topic
+  void want_topic(const std::string& name);
+  void collect();
+  void run(Sender::Event);
+  void act(const Sender::Produce&);
+  void act(const Sender::Connect&);
+  void act(const Sender::AskProducerId&);
+  void act(const Sender::Refresh&) { cluster_->refresh(); }
+  void act(const Sender::Finished&);
+  void act(const Sender::Split& split) { accumulator_.was_split(*split.batch); }
+  void answered(uint64_t request, Result<Answer>);
+  void learn_leaders(const ProduceResponse&);
+  static awaitable<void> ask_producer_id(std::shared_ptr<ProducerEngine>);
+  void arm_timer();
+  void topic_is(const std::string& name, const Topic&);
+  void set_trouble(std::optional<Error>);
+
+  const std::shared_ptr<Cluster> cluster_;
+  const std::shared_ptr<SendMemory> memory_;
+  const int16_t acks_;
+  const Duration request_timeout_;
+  DeliveryQueue deliveries_;
+  Accumulator accumulator_;
+  Sender sender_;
+  Timer timer_;
+  std::deque<Sender::Event> events_;                   // to be stepped through
+  bool running_ = false;
+  std::vector<BatchRef> collected_;
+  std::vector<std::string> topics_;                    // wanted of the cluster
+  Bell progress_;
+  std::atomic<bool> stopped_{false};
+
+  mutable std::mutex trouble_lock_;
+  std::optional<Error> trouble_;
+};
+
+}  // namespace kq::client
