@@ -67,7 +67,7 @@ void report(const Common& common, const Meter& meter, uint64_t records, uint64_t
     print_json(result);
     return;
   }
-  print(fmt::format("{} records, {} in {}: {}/s, {}/s\n", grouped(static_cast<int64_t>(records)), human_bytes(static_cast<double>(bytes)),
+  print(fmt::format("{}, {} in {}: {}/s, {}/s\n", counted(records, "record"), human_bytes(static_cast<double>(bytes)),
                     human_seconds(wall), grouped(static_cast<int64_t>(count / wall)), human_bytes(static_cast<double>(bytes) / wall)));
   print(fmt::format("processor: {:.2f} s user, {:.2f} s system; {:.3f} s for a million records\n", user, system, (user + system) / count * 1e6));
   for (auto& [name, value] : more) print(fmt::format("{}: {}\n", std::string(name), boost::json::serialize(value)));

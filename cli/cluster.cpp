@@ -3,6 +3,7 @@
 
 #include "cli/command.hpp"
 #include "cli/table.hpp"
+#include "cli/text.hpp"
 
 namespace kq::cli {
 namespace {
@@ -32,7 +33,8 @@ int show(const Common& common) {
     return exit_done;
   }
   if (for_terminal(common.output))
-    print(fmt::format("cluster {}  {} topics, {} partitions\n", cluster.string(0, "cluster_id"), topics.size(), partitions));
+    print(fmt::format("cluster {}  {}, {}\n", cluster.string(0, "cluster_id"), counted(topics.size(), "topic"),
+                      counted(static_cast<uint64_t>(partitions), "partition")));
   table.print(common.output);
   return exit_done;
 }

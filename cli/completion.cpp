@@ -50,14 +50,15 @@ complete -o default -F _kq kq
 void describe_command(const CLI::App& app, const std::string& path, const std::string& inherited, std::string& cases, std::string& paths) {
   std::string options = inherited;
   for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames()) options += " --" + name;
+    for (const std::string& name : option->get_lnames())
+      if (inherited.empty() || name != "help") options += " --" + name;
   std::string words;
   for (const CLI::App* child : app.get_subcommands(nullptr)) {
     words += child->get_name() + " ";
     paths += " " + path + "/" + child->get_name() + " ";
     describe_command(*child, path + "/" + child->get_name(), inherited.empty() ? options : inherited, cases, paths);
   }
-  cases += fmt::format("      {}) choices='{}{}' ;;\n", path, words, options);
+  cases += fmt::format("      {}) choices='{}{}' ;;\n", path, words, options.substr(1));
 }
 
 int print_bash(const CLI::App& root) {

@@ -176,8 +176,8 @@ int Reader::run() {
   write_out();
   flush();
   if (!for_json(common_.output) && (isatty(STDERR_FILENO) || options_.until_end))
-    note(common_, fmt::format("{}: {} records, {}, {}", options_.topic, grouped(static_cast<int64_t>(records_)),
-                              human_bytes(static_cast<double>(bytes_)), human_seconds(progress_.seconds())));
+    note(common_, fmt::format("{}: {}, {}, {}", options_.topic, counted(records_, "record"), human_bytes(static_cast<double>(bytes_)),
+                              human_seconds(progress_.seconds())));
   return exit_done;
 }
 

@@ -217,9 +217,10 @@ int Run::summary() {
     print_json({{"topic", options_.topic}, {"records", delivered_}, {"failed", failed_}, {"bytes", bytes_}, {"seconds", seconds}, {"partitions", partitions}});
   } else {
     if (failed_ > failures_shown_max) note(common_, fmt::format("... and {} more", failed_ - failures_shown_max));
-    note(common_, fmt::format("{}: {} records, {}, in {} partition{}, {}{}", options_.topic, grouped(static_cast<int64_t>(delivered_)),
-                              human_bytes(static_cast<double>(bytes_)), per_partition_.size(), per_partition_.size() == 1 ? "" : "s",
-                              human_seconds(seconds), failed_ ? fmt::format("; {} could not be delivered", failed_) : ""));
+    if (sent_ > 0 || failed_ > 0)
+      note(common_, fmt::format("{}: {}, {}, in {}, {}{}", options_.topic, counted(delivered_, "record"), human_bytes(static_cast<double>(bytes_)),
+                                counted(per_partition_.size(), "partition"), human_seconds(seconds),
+                                failed_ ? fmt::format("; {} could not be delivered", failed_) : ""));
   }
   if (interrupted()) return exit_interrupted;
   return failed_ ? std::max<int>(worst_status_, exit_refused) : exit_done;

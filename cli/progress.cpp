@@ -23,7 +23,7 @@ void Progress::update(uint64_t records, uint64_t bytes) {
   if (now < next_) return;
   next_ = now + redraw_interval;
   const double elapsed = std::chrono::duration<double>(now - start_).count();
-  std::string line = fmt::format("{} records  {}  {:.0f}/s  {}/s", grouped(static_cast<int64_t>(records)), human_bytes(static_cast<double>(bytes)),
+  std::string line = fmt::format("{}  {}  {:.0f}/s  {}/s", counted(records, "record"), human_bytes(static_cast<double>(bytes)),
                                  static_cast<double>(records) / elapsed, human_bytes(static_cast<double>(bytes) / elapsed));
   if (total_bytes_ > 0) {
     const double part = std::min(1.0, static_cast<double>(bytes) / static_cast<double>(total_bytes_));

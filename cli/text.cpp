@@ -69,6 +69,10 @@ std::string grouped(int64_t number) {
   return digits;
 }
 
+std::string counted(uint64_t number, const char* noun) {
+  return grouped(static_cast<int64_t>(number)) + " " + noun + (number == 1 ? "" : "s");
+}
+
 std::string human_bytes(double bytes) {
   static constexpr std::array units = {"B", "kB", "MB", "GB", "TB", "PB"};
   size_t unit = 0;

@@ -9,6 +9,7 @@
 namespace kq::cli {
 
 std::string grouped(int64_t number);         // 1,234,567
+std::string counted(uint64_t number, const char* noun);  // 1 record, 1,234 records
 std::string human_bytes(double bytes);       // 1.2 MB (powers of 1000)
 std::string human_seconds(double seconds);   // 0.34 s, 12 s, 3 min 20 s
 std::string iso_time(int64_t milliseconds);  // 2024-05-01T10:00:00.123Z

@@ -18,6 +18,12 @@ static void numbers_are_grouped_by_thousands(void**) {
   assert_string_equal(grouped(std::numeric_limits<int64_t>::min()).c_str(), "-9,223,372,036,854,775,808");
 }
 
+static void one_is_no_plural(void**) {
+  assert_string_equal(counted(1, "record").c_str(), "1 record");
+  assert_string_equal(counted(0, "record").c_str(), "0 records");
+  assert_string_equal(counted(12345, "record").c_str(), "12,345 records");
+}
+
 static void sizes_keep_two_figures_and_a_unit(void**) {
   assert_string_equal(human_bytes(0).c_str(), "0 B");
   assert_string_equal(human_bytes(999).c_str(), "999 B");
@@ -75,6 +81,7 @@ static void base64_goes_both_ways_at_every_length(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(numbers_are_grouped_by_thousands),
+      cmocka_unit_test(one_is_no_plural),
       cmocka_unit_test(sizes_keep_two_figures_and_a_unit),
       cmocka_unit_test(a_time_is_read_in_every_form_that_help_names),
       cmocka_unit_test(what_is_no_time_is_refused),
