@@ -204,7 +204,7 @@ PartitionRead Partition::read(const PartitionRead::Request& request) {
   answer.slice = std::move(found->slice);
   answer.cold = std::move(found->cold);
   if (committed_only && !answer.slice.empty()) {
-    auto aborted = log_->aborted_transactions(request.offset, upper);
+    auto aborted = log_->aborted_transactions(request.offset, answer.slice);
     if (aborted) answer.aborted = std::move(*aborted);
     else answer.code = Code::kafka_storage_error;
   }

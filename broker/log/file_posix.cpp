@@ -100,8 +100,9 @@ Status PosixFile::truncate(uint64_t size) {
   return {};
 }
 
+// Never told as a full disk, which could be tried again: whatever the reason, what was to be synced may be lost.
 Status PosixFile::sync() {
-  if (::fdatasync(fd_.get()) != 0) return error("syncing", errno);
+  if (::fdatasync(fd_.get()) != 0) return system_error("syncing " + path_, errno);
   return {};
 }
 
@@ -219,7 +220,7 @@ Status PosixFileSystem::remove_tree(const std::string& directory) {
 Status PosixFileSystem::sync_directory(const std::string& directory) {
   const Descriptor fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (fd.get() < 0) return file_error("opening", directory, errno);
-  if (::fsync(fd.get()) != 0) return file_error("syncing", directory, errno);
+  if (::fsync(fd.get()) != 0) return system_error("syncing " + directory, errno);
   return {};
 }
 

@@ -2,8 +2,6 @@
 
 #include <array>
 
-#include "libkq/base/bytes.hpp"
-
 namespace kq::log {
 
 std::string offset_name(int64_t offset) {
@@ -175,33 +173,38 @@ template class Index<OffsetEntry>;
 template class Index<TimeEntry>;
 
 Status TxnIndex::load() {
-  if (count_) return {};
+  if (in_file_) return {};
   if (!home_.cache.files().exists(path())) {
-    count_ = 0;
+    in_file_ = 0;
     return {};
   }
   KQ_TRY_ASSIGN(const auto file, this->file());
   KQ_TRY_ASSIGN(const uint64_t size, file->size());
-  count_ = size / bytes;
+  in_file_ = size / bytes;
   return {};
-}
-
-Result<bool> TxnIndex::empty() {
-  KQ_TRY(load());
-  return *count_ == 0;
 }
 
 Status TxnIndex::append(const TxnEntry& entry) {
   KQ_TRY(load());
+  newest_.push_back(entry);
+  return write_out();
+}
+
+Status TxnIndex::write_out() {
+  if (newest_.empty()) return {};
   KQ_TRY_ASSIGN(const auto file, this->file());
-  std::array<std::byte, bytes> to;
-  store_be(to.data(), version);
-  store_be(to.data() + 2, entry.producer_id);
-  store_be(to.data() + 10, entry.first_offset);
-  store_be(to.data() + 18, entry.last_offset);
-  store_be(to.data() + 26, entry.last_stable_offset);
-  KQ_TRY(file->write_at(*count_ * bytes, Bytes{to}));
-  ++*count_;
+  std::vector<std::byte> content(newest_.size() * bytes);
+  for (size_t i = 0; i < newest_.size(); ++i) {
+    std::byte* to = content.data() + i * bytes;
+    store_be(to, version);
+    store_be(to + 2, newest_[i].producer_id);
+    store_be(to + 10, newest_[i].first_offset);
+    store_be(to + 18, newest_[i].last_offset);
+    store_be(to + 26, newest_[i].last_stable_offset);
+  }
+  KQ_TRY(file->write_at(*in_file_ * bytes, Bytes{content}));
+  *in_file_ += newest_.size();
+  newest_.clear();
   unsynced_ = true;
   return {};
 }
@@ -209,28 +212,35 @@ Status TxnIndex::append(const TxnEntry& entry) {
 Result<std::vector<TxnEntry>> TxnIndex::all() {
   KQ_TRY(load());
   std::vector<TxnEntry> entries;
-  if (*count_ == 0) return entries;
-  KQ_TRY_ASSIGN(const auto file, this->file());
-  std::vector<std::byte> content(*count_ * bytes);
-  KQ_TRY_ASSIGN(const size_t got, file->read_at(0, content));
-  entries.reserve(*count_);
-  for (size_t at = 0; at + bytes <= got; at += bytes) {
-    const std::byte* from = content.data() + at;
-    if (load_be<int16_t>(from) != version) break;
-    entries.push_back({load_be<int64_t>(from + 2), load_be<int64_t>(from + 10), load_be<int64_t>(from + 18),
-                       load_be<int64_t>(from + 26)});
+  if (*in_file_ > 0) {
+    KQ_TRY_ASSIGN(const auto file, this->file());
+    std::vector<std::byte> content(*in_file_ * bytes);
+    KQ_TRY_ASSIGN(const size_t got, file->read_at(0, content));
+    entries.reserve(*in_file_ + newest_.size());
+    for (size_t at = 0; at + bytes <= got; at += bytes) {
+      const std::byte* from = content.data() + at;
+      if (load_be<int16_t>(from) != version) break;
+      entries.push_back({load_be<int64_t>(from + 2), load_be<int64_t>(from + 10), load_be<int64_t>(from + 18),
+                         load_be<int64_t>(from + 26)});
+    }
   }
+  entries.insert(entries.end(), newest_.begin(), newest_.end());
   return entries;
 }
 
 Status TxnIndex::truncate_to(int64_t offset) {
   KQ_TRY_ASSIGN(const auto entries, all());
   size_t kept = 0;
-  while (kept < entries.size() && entries[kept].last_offset >= 0 && entries[kept].last_offset < offset) ++kept;
-  if (kept == *count_) return {};
+  int64_t before = -1;
+  while (kept < entries.size() && entries[kept].last_offset > before && entries[kept].last_offset < offset) {
+    before = entries[kept++].last_offset;
+  }
+  if (kept == *in_file_ + newest_.size()) return {};
+  newest_.resize(kept > *in_file_ ? kept - *in_file_ : 0);
+  if (kept >= *in_file_) return {};
   KQ_TRY_ASSIGN(const auto file, this->file());
   KQ_TRY(file->truncate(kept * bytes));
-  count_ = kept;
+  in_file_ = kept;
   unsynced_ = true;
   return {};
 }

@@ -136,12 +136,14 @@ struct TxnEntry {
   int64_t last_stable_offset = -1;    // after the marker
 };
 
-// Ordered by last offset.  The file comes with its first entry.
+// Ordered by last offset.  The file comes with its first entry.  An entry that finds no room on the disk stays in memory until
+// write_out succeeds.
 class TxnIndex {
  public:
   TxnIndex(const SegmentHome& home, int64_t base_offset) : home_(home), base_offset_(base_offset) {}
 
   Status append(const TxnEntry&);
+  Status write_out();
   Status truncate_to(int64_t offset);                     // entries whose marker is at or above `offset` go
   Result<std::vector<TxnEntry>> all();
   Result<std::shared_ptr<File>> file() { return home_.cache.open(place_, [this] { return path(); }, OpenMode::create); }
@@ -149,7 +151,6 @@ class TxnIndex {
   void close() { home_.cache.close(place_); }
   bool unsynced() const { return unsynced_; }
   void set_synced() { unsynced_ = false; }
-  Result<bool> empty();
 
  private:
   static constexpr size_t bytes = 34;
@@ -160,7 +161,8 @@ class TxnIndex {
   const SegmentHome& home_;
   const int64_t base_offset_;
   FileCache::Place place_;
-  std::optional<size_t> count_;
+  std::optional<size_t> in_file_;
+  std::vector<TxnEntry> newest_;                          // those after in_file_
   bool unsynced_ = false;
 };
 

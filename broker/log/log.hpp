@@ -83,7 +83,6 @@ struct TimestampOffset {
 struct TimestampSearch {
   int64_t timestamp = 0;
   int64_t start_offset = 0;
-  bool largest = false;               // the first record with the largest timestamp, which `timestamp` is
   std::vector<Slice> slices;
 
   Result<std::optional<TimestampOffset>> run() const;          // without the lock, on a thread that may block
@@ -115,6 +114,8 @@ class FlushWork {
   int64_t end_offset_ = 0;
   uint64_t end_bytes_ = 0;
   bool moves_recovery_point_ = false;
+  bool saves_epochs_ = false;
+  bool saves_snapshot_ = false;
 };
 
 enum class FlushKind {
@@ -130,8 +131,9 @@ class Log {
     LogConfig config;
     // All below was synced, as the checkpoint says.  With `clean` it is the log's end, and nothing is read that a clean stop wrote.
     int64_t recovery_point = 0;
-    std::optional<int64_t> start_offset;         // as checkpointed; none: the first segment's
+    std::optional<int64_t> start_offset{};       // as checkpointed; none: the first segment's
     bool clean = false;
+    bool fresh = false;                          // the directory was just made, and its parent not synced
     int64_t producer_expiration_ms = 86'400'000;
     int64_t now_ms = 0;
   };
@@ -147,6 +149,7 @@ class Log {
   int64_t synced_offset() const { return synced_offset_.load(std::memory_order_acquire); }         // below it nothing is lost
   int64_t recovery_point() const { return recovery_point_.load(std::memory_order_acquire); }       // to be checkpointed
   uint64_t bytes_past_recovery_point() const { return bytes_past_recovery_point_.load(std::memory_order_acquire); }
+  int64_t first_segment_offset() const { return first_segment_offset_.load(std::memory_order_acquire); }
   uint64_t size() const { return size_.load(std::memory_order_acquire); }                          // of all .log files
   bool failed() const { return failed_.load(std::memory_order_acquire); }
   const TopicPartition& name() const { return options_.name; }
@@ -166,15 +169,15 @@ class Log {
   Result<AppendResult> append_as_follower(Bytes batches, int64_t now_ms);
 
   Result<ReadResult> read(const ReadRequest&);
-  // Aborted transactions that a reader of [from, upper) has to know.
-  Result<std::vector<AbortedTransaction>> aborted_transactions(int64_t from, int64_t upper);
+  // Aborted transactions that a reader of `slice`, which starts at offset `from`, has to know.
+  Result<std::vector<AbortedTransaction>> aborted_transactions(int64_t from, const Slice& slice);
 
   // Moves the high watermark, within start and end; it may go back (a new leader's truth).
   void set_high_watermark(int64_t offset);
   // The end of what a reader of committed records may see; never above the high watermark.
   int64_t last_stable_offset() const;
 
-  // The first record at or after `timestamp`; the first with the largest timestamp.
+  // The first record at or after `timestamp`; the first with the largest timestamp.  run() of the answer finds it.
   Result<TimestampSearch> search_timestamp(int64_t timestamp);
   Result<TimestampSearch> search_largest_timestamp();
   EpochEnd end_offset_for_epoch(int32_t epoch) const { return epochs_.end_offset_for(epoch, end_offset()); }
@@ -186,6 +189,7 @@ class Log {
   // point.  Slices that are still being sent keep the old bytes.  Through LogDirectory::truncate, which lowers the checkpointed
   // recovery point first; otherwise a crash could trust what was written after.
   Status truncate_to(int64_t offset, int64_t now_ms);
+  Result<int64_t> end_after_truncation(int64_t offset);
   // Removes every record and goes on at `offset`.
   Status truncate_fully_and_start_at(int64_t offset, int64_t now_ms);
   // Records below `offset` are gone for readers; segments that lie wholly below it are taken out.
@@ -232,56 +236,77 @@ class Log {
   size_t floor_segment(int64_t offset) const;              // the last one whose base offset is at or below `offset`, else the first
   Result<std::optional<BatchPlace>> find(size_t segment, int64_t offset, ColdSlice* cold);
   Result<int64_t> end_position(size_t segment, int64_t upper_offset, ColdSlice* cold);
-  Result<TimestampSearch> search_from(size_t segment, int64_t timestamp, bool largest);
+  Result<Slice> slice_from(size_t segment, int64_t position, int64_t base_offset);
+  void update_size();
 
-  // Opening (recovery.cpp).
-  struct Found;                                            // what the directory holds
-  Result<Found> look_around();
-  Status settle_leftovers(std::vector<std::string>& names);
-  Status finish_swap(const std::vector<std::string>& swapped, std::vector<std::string>& names);
-  Status load(Found& found);
-  Result<int64_t> recover(Found& found);
-  Result<int64_t> end_after_clean_stop();
-  Status drop_segments_from(size_t first);                 // of those found broken
-  Status load_producers(int64_t snapshot_at_most, int64_t index_from, bool take_snapshots, int64_t now_ms);
-  Status replay(int64_t from, int64_t index_from, bool take_snapshots);
+  // Opening: recovery.cpp.
+  Status load();
+  Result<std::vector<std::string>> settle_leftovers();      // answers the names of the files that stay
+  Status finish_swap(std::vector<std::string>& names);
+  Status load_segments(const std::vector<std::string>& names);
+  Status load_epochs();
+  Result<std::optional<int64_t>> end_after_clean_stop();
+  Result<int64_t> recover();
+  Status rebuild_missing_indexes(const std::vector<std::string>& names);
+  Status drop_segments_from(size_t first);
+  Status keep_useful_snapshots(int64_t at_most);
+  Status load_producers(int64_t snapshot_at_most, int64_t index_from);
+  Status replay(int64_t from, int64_t index_from);
 
-  // Appending (log.cpp).
-  Status write(Bytes batches, const AppendResult& result, int64_t now_ms, bool& rolled);
-  Status make_room(const AppendResult& result, int64_t now_ms, bool& rolled);
+  // Appending: log.cpp.
+  Code admit(MutableBytes batches, int32_t leader_epoch, const AppendOptions& how, AppendResult& result) const;
+  Code admit_as_given(Bytes& batches, AppendResult& result) const;
+  Result<AppendResult> write(Bytes batches, AppendResult result, int64_t now_ms);
+  Status make_room(AppendResult& result, int64_t now_ms);
   Status start_segment(int64_t base_offset, int64_t now_ms);
   Status track(Bytes batches, int64_t position);
-  Status complete(const CompletedTransaction& transaction, int64_t index_from);
-  Status fail(Status outcome);                             // notes that the disk broke
-  Error failed_error() const;
+  Status complete(Segment& segment, const CompletedTransaction& transaction, int64_t index_from);
+  Status fail(Status outcome);                              // a disk that broke is remembered
+  Status refuse_if_failed() const;
 
-  // Cutting (truncate.cpp).
-  Status take_out(std::unique_ptr<Segment> segment, int64_t now_ms);
-  Status set_aside(const std::string& path, int64_t now_ms);
-  void end_moved_back(int64_t offset);
+  // Cutting: truncate.cpp.
+  static constexpr const char* cut_marker = "cut.pending";
+  void count_truncation();
+  Status begin_cut();
+  Status end_cut();
+  Status take_out(Segment& segment, int64_t now_ms);
+  Status end_moved_to(int64_t offset, int64_t now_ms);
+  Status write_snapshot(int64_t offset);
+  Status remove_snapshots(int64_t from, int64_t to);        // of offsets in [from, to)
+
+  // Syncing: flush.cpp.
+  Status collect_indexes(Segment& segment, FlushWork& work);
+  Status collect_small_files(FlushWork& work);
+  Status remove_snapshots_between_segments(int64_t below);
 
   std::string snapshot_path(int64_t offset) const { return home_.path(offset, suffix::snapshot); }
-  Status write_snapshot(int64_t offset);
-  Status remove_snapshots(int64_t from, int64_t to);       // offsets in [from, to)
 
   const LogContext context_;
   Options options_;
   SegmentHome home_;
   std::vector<std::unique_ptr<Segment>> segments_;         // at least one, by base offset
   std::vector<int64_t> snapshots_;                         // offsets of the files there are, ascending
+  std::vector<int64_t> unsynced_snapshots_;
+  int64_t flushing_snapshot_ = -1;                         // which a sync that is under way writes
   ProducerState producers_;
   EpochCache epochs_;
   Tail tail_;
+  struct { int64_t offset = -1, segment = -1, position = 0; } upper_;      // the last end_position that had to be looked up
   Random jitter_;
   bool epochs_unsaved_ = false;
   bool directory_unsynced_ = false;
+  bool parent_unsynced_ = false;
+  bool cutting_ = false;
+  bool changed_ = false;                                   // since it was opened: what a clean stop has to write
   bool closed_ = false;
   std::vector<Removal> removals_;
   std::shared_ptr<TruncationGuard> guard_ = std::make_shared<TruncationGuard>();
-  uint64_t appended_bytes_ = 0;                            // ever, and as much of it as ...
+  uint64_t appended_bytes_ = 0;                            // since it was opened
+  uint64_t appended_at_recovery_point_ = 0;
   std::atomic<uint64_t> bytes_past_recovery_point_{0};
 
   std::atomic<int64_t> start_offset_{0}, end_offset_{0}, high_watermark_{0}, synced_offset_{0}, recovery_point_{0};
+  std::atomic<int64_t> first_segment_offset_{0};
   std::atomic<uint64_t> size_{0};
   std::atomic<bool> failed_{false};
 };

@@ -46,7 +46,7 @@ class LogDirectory {
   Result<std::optional<Uuid>> topic_id(const TopicPartition&) const;    // as its directory says.  Blocks
   std::optional<int64_t> checkpointed_high_watermark(const TopicPartition&) const;
 
-  // Opens the partition's log, and makes it if it is not there; the same object while somebody holds it.  The high watermark is the
+  // Opens the partition's log, and makes it if it is not there; the same object until it is deleted.  The high watermark is the
   // checkpointed one, within the log.  A directory of another topic id is refused with own_code::data: it is a stray, remove it.
   // The metadata log is opened by its name like any other, but recovered as a whole: its points are not checkpointed.  Blocks.
   Result<std::shared_ptr<Log>> open_log(const TopicPartition&, const Uuid& topic_id, const LogConfig&, int64_t now_ms);
@@ -80,8 +80,7 @@ class LogDirectory {
   struct Known {                                                        // of a partition
     std::optional<int64_t> recovery_point, high_watermark, log_start;
     bool present = false;                                               // there is a directory of that name
-    bool opened = false;                                                // since the start
-    std::weak_ptr<Log> log;
+    std::shared_ptr<Log> log;                                           // null: not opened yet
   };
 
   LogDirectory(const LogContext& context, Options options) : context_(context), options_(std::move(options)) {}
@@ -90,8 +89,9 @@ class LogDirectory {
   Status read_checkpoints();
   Status refuse_foreign(const std::vector<DirectoryEntry>& entries) const;
   Result<Log::Options> prepare(const TopicPartition&, const Uuid& topic_id, const LogConfig&, int64_t now_ms);
-  OffsetCheckpoint collect(std::optional<int64_t> Known::*checkpointed, int64_t (*now)(const Log&)) const;
+  OffsetCheckpoint collect(std::optional<int64_t> Known::*checkpointed, int64_t (*now)(const Log&));
   Status write(const char* file, const OffsetCheckpoint&);
+  Status write_starts();
   Status lower_recovery_point(const Log&, int64_t offset);
   std::string path_of(const std::string& name) const { return options_.path + "/" + name; }
 

@@ -137,14 +137,35 @@ Result<std::optional<int64_t>> Segment::offset_after(int64_t position) {
   return std::optional<int64_t>{entry.offset};
 }
 
-Result<int64_t> Segment::read_next_offset() {
-  KQ_TRY_ASSIGN(const auto last, offsets_.last());
+Result<int64_t> Segment::next_offset_at(int64_t position) {
+  KQ_TRY_ASSIGN(const size_t i, offsets_.partition_point([&](const OffsetEntry& entry) { return entry.position < position; }));
+  OffsetEntry from;
+  if (i > 0) {
+    KQ_TRY_ASSIGN(from, offsets_.at(i - 1));
+  }
   KQ_TRY_ASSIGN(const auto file, this->file());
-  BatchScanner scanner(*file, last ? last->position : 0, size_, BatchScanner::scan_buffer);
+  BatchScanner scanner(*file, i > 0 ? from.position : 0, position, BatchScanner::scan_buffer);
   int64_t next_offset = base_offset_;
   for (;;) {
     KQ_TRY_ASSIGN(const Step step, scanner.next());
     if (step != Step::batch) return next_offset;
+    next_offset = scanner.batch().last_offset + 1;
+  }
+}
+
+Result<std::optional<int64_t>> Segment::read_next_offset() {
+  KQ_TRY_ASSIGN(const auto last, offsets_.last());
+  KQ_TRY_ASSIGN(const auto file, this->file());
+  BatchScanner scanner(*file, last ? last->position : 0, size_, BatchScanner::scan_buffer);
+  if (last) {
+    KQ_TRY_ASSIGN(const Step step, scanner.next());
+    if (step != Step::batch || last->position == 0 || scanner.batch().last_offset != last->offset) return std::optional<int64_t>{};
+  }
+  int64_t next_offset = last ? last->offset + 1 : base_offset_;
+  for (;;) {
+    KQ_TRY_ASSIGN(const Step step, scanner.next());
+    if (step == Step::end) return std::optional<int64_t>{next_offset};
+    if (step != Step::batch) return std::optional<int64_t>{};
     next_offset = scanner.batch().last_offset + 1;
   }
 }
@@ -265,6 +286,14 @@ Result<int64_t> Segment::recovery_position(int64_t trusted_end) {
   KQ_TRY(times_.recover(base_offset_));
   largest_timestamp_ = TimeEntry{-1, base_offset_};
   return 0;
+}
+
+void Segment::set_synced(bool with_indexes) {
+  unsynced_ = false;
+  if (!with_indexes) return;
+  offsets_.set_synced();
+  times_.set_synced();
+  txns_.set_synced();
 }
 
 void Segment::close_files() {

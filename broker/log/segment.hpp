@@ -51,24 +51,27 @@ class Segment {
   Result<std::optional<BatchPlace>> find(int64_t offset, ColdSlice* cold = nullptr);
   // An offset at or above all batches that begin before `position`; nothing: look at the next segment.
   Result<std::optional<int64_t>> offset_after(int64_t position);
-  // The offset after its last batch, read from the file.
-  Result<int64_t> read_next_offset();
+  // The offset after its last batch, read from the file's end.  Nothing: file and index do not agree, as they do after a clean stop.
+  Result<std::optional<int64_t>> read_next_offset();
+
+  // The offset after the last batch that begins before `position`, which is a batch's.
+  Result<int64_t> next_offset_at(int64_t position);
 
   // Times.  The largest is known without reading where this process wrote it, else from the time index's last entry.
   Result<TimeEntry> largest_timestamp();
   // Where to begin to look for the first record at or after `timestamp`: no batch before it can hold one.
   Result<int64_t> position_for_timestamp(int64_t timestamp, int64_t start_offset);
 
-  // Cuts the file, and the indexes at `offset`; synced when it returns.  A file that a slice pins is replaced by a copy.
+  // Cuts the file, and the indexes at `offset`; the file is synced when it returns.  A file that a slice pins is replaced by a copy.
   Status truncate(int64_t position, int64_t offset, int64_t now_ms);
   // No more batches come: the time index gets its last entry, and both lose what was preallocated.
   Status finish();
 
-  // After a crash.  Everything from `trusted_end` on is checked and indexed anew, and cut where it is not a log any more.
-  // `visit` sees every batch that was read.  Answers the offset after the last good batch, and whether something was cut.
+  // After a crash.  Everything from `trusted_end` on is checked and indexed anew; `visit` sees every batch that was read.  Answers
+  // where the last good batch ends: what follows there, if anything, is no log and has to be cut (truncate).
   struct Recovered {
     int64_t next_offset;
-    bool cut;
+    int64_t good_end;
   };
   template <class Visit>
   Result<Recovered> recover(int64_t trusted_end, const LogConfig& config, Visit visit);
@@ -79,8 +82,7 @@ class Segment {
   TimeIndex& times() { return times_; }
   TxnIndex& txns() { return txns_; }
   bool unsynced() const { return unsynced_; }
-  void set_synced() { unsynced_ = false; }
-  void set_unsynced() { unsynced_ = true; }
+  void set_synced(bool with_indexes);
   void close_files();
 
  private:
@@ -109,30 +111,28 @@ class Segment {
 template <class Visit>
 Result<Segment::Recovered> Segment::recover(int64_t trusted_end, const LogConfig& config, Visit visit) {
   KQ_TRY_ASSIGN(const int64_t from, recovery_position(trusted_end));
-  KQ_TRY_ASSIGN(const auto file, this->file());
-  KQ_TRY_ASSIGN(const uint64_t size, file->size());
-  size_ = static_cast<int64_t>(size);
-  BatchScanner scanner(*file, from, size_, BatchScanner::scan_buffer);
   int64_t next_offset = base_offset_;
   int64_t good_end = from;
-  for (;;) {
-    KQ_TRY_ASSIGN(const Step step, scanner.next());
-    if (step != Step::batch) break;
-    const BatchPlace& batch = scanner.batch();
-    if (batch.base_offset < next_offset || batch.last_offset - base_offset_ > offset_delta_max) break;
-    if (batch.last_offset >= trusted_end) {
-      KQ_TRY_ASSIGN(const bool whole, scanner.check_crc());
-      if (!whole) break;
+  {
+    KQ_TRY_ASSIGN(const auto file, this->file());
+    BatchScanner scanner(*file, from, size_, BatchScanner::scan_buffer);
+    for (;;) {
+      KQ_TRY_ASSIGN(const Step step, scanner.next());
+      if (step != Step::batch) break;
+      const BatchPlace& batch = scanner.batch();
+      if (batch.base_offset < next_offset || batch.last_offset - base_offset_ > offset_delta_max) break;
+      if (batch.last_offset >= trusted_end) {
+        KQ_TRY_ASSIGN(const bool whole, scanner.check_crc());
+        if (!whole) break;
+      }
+      KQ_TRY(note(batch, config));
+      visit(batch);
+      next_offset = batch.last_offset + 1;
+      good_end = scanner.position();
     }
-    KQ_TRY(note(batch, config));
-    visit(batch);
-    next_offset = batch.last_offset + 1;
-    good_end = scanner.position();
   }
-  const bool cut = good_end < size_;
-  if (cut) KQ_TRY(truncate(good_end, next_offset, created_ms_));
   unsynced_ = true;
-  return Recovered{next_offset, cut};
+  return Recovered{next_offset, good_end};
 }
 
 }  // namespace kq::log

@@ -76,18 +76,21 @@ class MemoryFile final : public log::File {
   }
   Status write_at(uint64_t position, std::span<const Bytes> pieces) override {
     if (dead()) return refused("write", path_, EIO);
-    KQ_TRY(files_.begin("write", path_));
     size_t length = 0;
     for (const Bytes piece : pieces) length += piece.size();
-    const size_t end = position + length;
-    if (end > inode_->bytes.size()) KQ_TRY(files_.claim(end - inode_->bytes.size(), path_));
-    if (end > inode_->bytes.size()) inode_->resize(end);
-    inode_->touched(position, end);
-    for (const Bytes piece : pieces) {
-      std::copy(piece.begin(), piece.end(), inode_->bytes.begin() + static_cast<ptrdiff_t>(position));
-      position += piece.size();
+    Status outcome = files_.begin("write", path_);
+    if (dead()) return outcome;
+    if (!outcome) length /= 2;                                        // a write that fails may have come half the way
+    const size_t size = inode_->bytes.size();
+    if (const size_t growth = position + length > size ? position + length - size : 0; outcome && growth > 0) {
+      const uint64_t room = files_.room();
+      if (growth > room) {
+        outcome = refused("write", path_, ENOSPC);
+        length = position + length - growth + room > position ? length - growth + room : 0;
+      }
     }
-    return {};
+    put(position, pieces, length);
+    return outcome;
   }
   Result<uint64_t> size() const override {
     if (dead()) return refused("stat", path_, EIO);
@@ -96,8 +99,7 @@ class MemoryFile final : public log::File {
   Status truncate(uint64_t size) override {
     if (dead()) return refused("truncate", path_, EIO);
     KQ_TRY(files_.begin("truncate", path_));
-    if (size > inode_->bytes.size()) KQ_TRY(files_.claim(size - inode_->bytes.size(), path_));
-    inode_->resize(size);
+    inode_->resize(size);                                             // a hole takes no room
     return {};
   }
   Status sync() override {
@@ -108,7 +110,19 @@ class MemoryFile final : public log::File {
   }
   void start_writeback(uint64_t, uint64_t) override {}
   bool cached(uint64_t, uint64_t) const override { return true; }
+
  private:
+  void put(size_t position, std::span<const Bytes> pieces, size_t length) {
+    if (length == 0) return;
+    const size_t end = position + length;
+    if (end > inode_->bytes.size()) inode_->resize(end);
+    inode_->touched(position, end);
+    for (const Bytes piece : pieces) {
+      const size_t count = std::min(piece.size(), end - position);
+      std::copy_n(piece.begin(), count, inode_->bytes.begin() + static_cast<ptrdiff_t>(position));
+      position += count;
+    }
+  }
   bool dead() const { return files_.stopped_ || generation_ != files_.generation_; }
 
   MemoryFileSystem& files_;
@@ -145,9 +159,9 @@ uint64_t MemoryFileSystem::used_bytes() const {
   return sum;
 }
 
-Status MemoryFileSystem::claim(uint64_t growth, const std::string& path) {
-  if (capacity_ != UINT64_MAX && used_bytes() + growth > capacity_) return refused("write", path, ENOSPC);
-  return {};
+uint64_t MemoryFileSystem::room() const {
+  const uint64_t used = capacity_ == UINT64_MAX ? 0 : used_bytes();
+  return capacity_ > used ? capacity_ - used : 0;
 }
 
 void MemoryFileSystem::apply(Names& names, const NameChange& change) {
@@ -261,8 +275,7 @@ Status MemoryFileSystem::sync_directory(const std::string& directory) {
 }
 
 Result<uint64_t> MemoryFileSystem::free_bytes(const std::string&) {
-  const uint64_t used = used_bytes();
-  return used >= capacity_ ? 0 : capacity_ - used;
+  return room();
 }
 
 Result<std::unique_ptr<log::FileLock>> MemoryFileSystem::lock(const std::string& path) {

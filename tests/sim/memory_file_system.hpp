@@ -24,7 +24,7 @@ class MemoryFileSystem final : public log::FileSystem {
   // ---- faults ----
   // Told before every operation that changes the disk, e.g. "write", "sync", "rename", with its path; it may call stop().
   void on_operation(std::function<void(const char* operation, const std::string& path)> hook) { hook_ = std::move(hook); }
-  void set_capacity(uint64_t bytes) { capacity_ = bytes; }            // of all files; writes beyond fail as on a full disk
+  void set_capacity(uint64_t bytes) { capacity_ = bytes; }            // of all files; a write beyond it is cut off, and fails as on a full disk
   void fail_operation(uint64_t countdown) { fail_in_ = countdown; }   // the n-th changing operation from now fails once; 0: none
   void stop() { stopped_ = true; }                                    // every operation fails from now on, without effect
   bool stopped() const { return stopped_; }
@@ -61,15 +61,16 @@ class MemoryFileSystem final : public log::FileSystem {
     InodePtr inode;                                                   // of an add
   };
 
+  static Names roots() { return {{"/", nullptr}, {".", nullptr}}; }
   Status begin(const char* operation, const std::string& path);
-  Status claim(uint64_t growth, const std::string& path);
+  uint64_t room() const;
   uint64_t used_bytes() const;
   void change(NameChange);
   static void apply(Names&, const NameChange&);
   static bool touches(const NameChange&, const std::string& directory);
 
-  Names names_;                                                       // as a process sees them
-  Names lasting_names_;                                               // as they would be after a crash
+  Names names_ = roots();                                             // as a process sees them
+  Names lasting_names_ = roots();                                     // as they would be after a crash
   std::vector<NameChange> pending_;
   std::set<std::string> locks_;
   std::function<void(const char*, const std::string&)> hook_;
