@@ -95,7 +95,7 @@ template <class Message, class Header>
       return true;
     }
   }
-  to.bytes.resize(at), to.splices.resize(splices, Splice{});
+  to.bytes.resize(at), to.splices.resize(splices);
   return false;
 }
 

@@ -10,7 +10,7 @@ Names (namespace kq):
   record offset_commit key/value  OffsetCommitKey, OffsetCommitValue
   record topic (no key)           TopicRecord
   message request_header          RequestHeader
-  struct topic_produce_data       ProduceRequest::TopicProduceData: nested in its message, never deeper
+  struct topic_produce_data       ProduceRequest::TopicProduceData: a name inside its message, never deeper
   field group_id                  group_id; one that would hide a constant of its message gets an underscore (FindCoordinatorRequest::key_)
 
 Constants: `key` (of an api) or `type` (of a record), `schema_name`, `oldest`, `newest`, `stable` (the newest one meant for use) and
@@ -35,6 +35,10 @@ ANY = 32767   # above every version
 
 def pascal(name):
     return ''.join(word.capitalize() for word in name.split('_'))
+
+
+def snake(name):
+    return re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name).lower()
 
 
 def is_versions(token):
@@ -105,8 +109,8 @@ class Field:
                 message.add_struct(self.type, message.blocks[self.type], message.oldest, message.newest)
             elif self.type not in message.structs:
                 sys.exit(f'{message.cpp}.{self.name}: no type {self.type}')
-        if self.tag is not None and self.lo < message.flexible:
-            sys.exit(f'{message.cpp}.{self.name}: a tag in a version that is not flexible')
+        if self.tag is not None and (self.lo < message.flexible or self.secret):
+            sys.exit(f'{message.cpp}.{self.name}: a tag in a version that is not flexible, or a secret one')
 
     def cpp_type(self):
         base = pascal(self.type) if self.is_struct else PRIMITIVES[self.type]
@@ -262,15 +266,19 @@ class Message:
         return [f'  static void fields({unused}auto& message, auto& wire) {{', *('    ' + line for line in body), '  }']
 
     def print(self):
-        kind = ', '.join(f'{k} = {v}' for k, v in self.constants.items())
-        lines = [f'// {self.comment}', f'struct {self.cpp} {{', f'  static constexpr int16_t {kind};',
-                 f'  static constexpr const char* schema_name = "{self.name}";']
+        lines, inner = [], f'{snake(self.cpp)}_structs'
+        if self.structs:                                       # clang wants them complete before the message begins
+            lines += [f'namespace {inner} {{', '']
+            for name, fields in self.structs.items():
+                lines += self.print_struct(name, fields)
+            lines += [f'}}  // namespace {inner}', '']
+        constants = ', '.join(f'{k} = {v}' for k, v in self.constants.items())
+        lines += [f'// {self.comment}', f'struct {self.cpp} {{', f'  static constexpr int16_t {constants};',
+                  f'  static constexpr const char* schema_name = "{self.name}";']
         if self.kind == 'request':
             lines.append(f'  using Response = {self.cpp.removesuffix("Request")}Response;')
-        lines.append('')
-        for name, fields in self.structs.items():
-            lines += ['  ' + line if line else '' for line in self.print_struct(name, fields)]
-        lines += ['  ' + field.declaration() for field in self.fields]
+        lines += [f'  using {pascal(name)} = {inner}::{pascal(name)};' for name in self.structs]
+        lines += ['', *('  ' + field.declaration() for field in self.fields)]
         if self.flexible != ANY:
             lines.append('  UnknownTags unknown_tags{};')
         return lines + self.walker(self.print_fields(self.fields, top=True)) + ['};', '']

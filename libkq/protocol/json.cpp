@@ -25,6 +25,28 @@ constexpr char hex_digits[] = "0123456789abcdef";
 
 }  // namespace
 
+void JsonPrinter::comma() {
+  if (to_.back() != '{' && to_.back() != '[') to_ += ',';
+}
+
+void JsonPrinter::print_name(const char* name) {
+  comma();
+  print(std::string_view{name});
+  to_ += ':';
+}
+
+void JsonPrinter::tags(const UnknownTags& unknown) {
+  if (!flexible || unknown.empty()) return;
+  print_name("_tags");
+  to_ += '{';
+  for (const UnknownTag& tag : unknown) print_name(std::to_string(tag.tag).c_str()), print(tag.value);
+  to_ += '}';
+}
+
+void JsonPrinter::print(int64_t field) { to_ += std::to_string(field); }
+
+void JsonPrinter::print(const Uuid& field) { print(std::string_view{field.text()}); }
+
 void JsonPrinter::print(std::string_view field) {
   to_ += '"';
   while (!field.empty()) {

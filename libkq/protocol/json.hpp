@@ -31,13 +31,7 @@ class JsonPrinter {
   void absent(const char*, bool) {}
 
   void tags(NoTags) {}
-  void tags(const UnknownTags& unknown) {
-    if (!flexible || unknown.empty()) return;
-    print_name("_tags");
-    to_ += '{';
-    for (const UnknownTag& tag : unknown) print_name(std::to_string(tag.tag)), print(tag.value);
-    to_ += '}';
-  }
+  void tags(const UnknownTags&);
   template <class Unknown, class Known>
   void tags(const Unknown& unknown, const Known& known) {
     if (!flexible) return;
@@ -58,23 +52,19 @@ class JsonPrinter {
     void operator()(uint32_t, const char* name, const auto& field, bool is_default) {
       if (!is_default) wire(name, field);
     }
-    void secret(uint32_t, const char* name, const auto& field, bool is_default) {
-      if (!is_default) wire.secret(name, field);
-    }
     JsonPrinter& wire;
   };
 
-  void comma() {
-    if (to_.back() != '{' && to_.back() != '[') to_ += ',';
-  }
-  void print_name(std::string_view name) { comma(), print(name), to_ += ':'; }
+  void comma();
+  void print_name(const char* name);
 
   void print(bool field) { to_ += field ? "true" : "false"; }
   template <WireInteger Int>
-  void print(Int field) { to_ += std::to_string(field); }
-  void print(Code field) { print(static_cast<int16_t>(field)); }
+  void print(Int field) { print(int64_t{field}); }
+  void print(int64_t field);
+  void print(Code field) { print(static_cast<int64_t>(field)); }
   void print(double field);
-  void print(const Uuid& field) { print(std::string_view{field.text()}); }
+  void print(const Uuid& field);
   void print(std::string_view field);                    // what is not UTF-8 shows U+FFFD
   void print(Bytes field);
   void print(const Records& field);

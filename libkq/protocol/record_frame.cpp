@@ -40,8 +40,9 @@ std::optional<int16_t> read_control_type(Bytes key) {
 }
 
 void write_control_key(int16_t type, std::vector<std::byte>& to) {
-  AppendSink{to}.put_be(int16_t{0});
-  AppendSink{to}.put_be(type);
+  Writer key{&to, nullptr, 0, false};
+  key.put_be(int16_t{0});
+  key.put_be(type);
 }
 
 }  // namespace kq

@@ -31,7 +31,7 @@ void write_control_key(int16_t type, std::vector<std::byte>& to);
 template <class Record>
 [[nodiscard]] bool write_metadata_record(const Record& record, int16_t version, std::vector<std::byte>& to) {
   const size_t before = to.size();
-  Writer frame{AppendSink{to}, 0, true};
+  Writer frame{&to, nullptr, 0, true};
   for (const auto number : {1, int{Record::type}, int{version}}) frame.uvarint(static_cast<uint32_t>(number));
   if (encode(record, version, to)) return true;
   return to.resize(before), false;
@@ -39,14 +39,14 @@ template <class Record>
 template <class Key>
 [[nodiscard]] bool write_key(const Key& key, std::vector<std::byte>& to) {
   const size_t before = to.size();
-  AppendSink{to}.put_be(Key::type);
+  Writer{&to, nullptr, 0, false}.put_be(Key::type);
   if (encode(key, 0, to)) return true;
   return to.resize(before), false;
 }
 template <class Value>
 [[nodiscard]] bool write_value(const Value& value, int16_t version, std::vector<std::byte>& to) {
   const size_t before = to.size();
-  AppendSink{to}.put_be(version);
+  Writer{&to, nullptr, 0, false}.put_be(version);
   if (encode(value, version, to)) return true;
   return to.resize(before), false;
 }

@@ -16,9 +16,9 @@ struct Walked {
   size_t left = 0;                       // bytes after its end
   bool written = false;                  // it could be written again; the rest is filled in only then
   std::string json;                      // secrets shown
-  std::vector<std::byte> bytes;          // written by Writer
-  std::vector<std::byte> gathered;       // by GatherWriter, its pieces put together
-  size_t size = 0;                       // by Sizer
+  std::vector<std::byte> bytes;          // by encode
+  std::vector<std::byte> gathered;       // with records left out, its pieces put together
+  size_t size = 0;                       // by encoded_size
 };
 
 struct Entry {

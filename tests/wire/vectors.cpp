@@ -1,7 +1,6 @@
 #include "tests/wire/vectors.hpp"
 
 #include <algorithm>
-#include <boost/json/src.hpp>
 #include <filesystem>
 #include <fstream>
 
