@@ -15,6 +15,7 @@ import importlib
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -23,7 +24,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from kqpeer import downloads  # noqa: E402
 
-GROUPS = ["main_job", "hand_over", "kept_logs", "faults", "bad_input"]
+CASE_SECONDS_MAX = 300
+GROUPS = ["main_job", "command", "hand_over", "kept_logs", "faults", "bad_input"]
 
 
 def arguments():
@@ -50,14 +52,21 @@ def chosen_cases(options):
             yield case
 
 
+def out_of_time(*_):
+    raise TimeoutError(f"the case took more than {CASE_SECONDS_MAX} s")
+
+
 def run_case(number, case, setting, keep):
     """True when it passed.  Everything that a case started is down after it, whatever happened."""
     start = time.monotonic()
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.alarm(CASE_SECONDS_MAX)
     try:
         case.run(setting)
         problem = None
     except Exception:  # a case may fail in any way; the next one runs all the same
         problem = traceback.format_exc()
+    signal.alarm(0)
     for broker in setting.close():
         problem = (problem or "") + broker.epitaph()
     print(f"{'not ok' if problem else 'ok'} {number} - {case.name}  # {time.monotonic() - start:.1f} s", flush=True)
