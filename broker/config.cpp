@@ -95,7 +95,6 @@ void bind_plain(Config& c, Values& bind) {
   bind(c.metadata_log_max_record_bytes_between_snapshots, "metadata.log.max.record.bytes.between.snapshots");
   bind(c.metadata_log_max_snapshot_interval_ms, "metadata.log.max.snapshot.interval.ms");
   bind(c.metadata_max_retention_bytes, "metadata.max.retention.bytes");
-  bind(c.metadata_max_retention_ms, "metadata.max.retention.ms");
 }
 
 // Kafka passes these on, to listeners and to Java classes: any name may follow.

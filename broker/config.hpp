@@ -141,7 +141,6 @@ struct Config {
   int64_t metadata_log_max_record_bytes_between_snapshots = 0;
   int64_t metadata_log_max_snapshot_interval_ms = 0;
   int64_t metadata_max_retention_bytes = 0;
-  int64_t metadata_max_retention_ms = 0;
 
   Settings settings;                              // what was set, for DescribeConfigs
 

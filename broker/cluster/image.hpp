@@ -126,7 +126,8 @@ struct Image {
   int64_t offset = -1;                               // of the last record applied
   int32_t epoch = 0;                                 // of the quorum, when that record was written
 
-  std::map<std::string, int16_t, std::less<>> features;                 // finalized levels; kraft.version is not among them
+  std::map<std::string, int16_t, std::less<>> features;                 // finalized levels; kraft.version stands apart
+  int16_t kraft_version = 0;                         // from control records, not from features
   std::map<int32_t, std::shared_ptr<const BrokerImage>> brokers;
   std::map<int32_t, std::shared_ptr<const ControllerImage>> controllers;
   CowMap<std::string, std::shared_ptr<const TopicImage>, TextHash, std::equal_to<>> topics;
@@ -178,6 +179,8 @@ class Draft {
   bool in_transaction() const { return in_transaction_; }
   // Forgets a transaction that was begun and will not end.
   void abort_transaction();
+
+  void set_kraft_version(int16_t version) { next_->kraft_version = version; }
 
   // The image as it stands, without finishing: what the controller decides on.
   const Image& image() const { return *next_; }
