@@ -54,6 +54,7 @@ struct Broker {
 
   const Config config;
   const Environment env;
+  std::string cluster_id;                        // once it has started
   std::unique_ptr<Controller> controller;        // the single node's, or a joined quorum's
   std::unique_ptr<Partitions> partitions;        // those that this broker holds
   std::unique_ptr<FetchSessions> fetch_sessions;

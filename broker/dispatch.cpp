@@ -36,8 +36,17 @@ constexpr Api table[] = {
     api<ProduceRequest>(true),
     api<FetchRequest>(),
     api<ListOffsetsRequest>(),
+    api<MetadataRequest>(),
+    api<ApiVersionsRequest>(),
+    api<CreateTopicsRequest>(),
+    api<DeleteTopicsRequest>(),
     api<InitProducerIdRequest>(),
     api<OffsetForLeaderEpochRequest>(),
+    api<DescribeConfigsRequest>(),
+    api<CreatePartitionsRequest>(),
+    api<IncrementalAlterConfigsRequest>(),
+    api<DescribeClusterRequest>(),
+    api<DescribeTopicPartitionsRequest>(),
 };
 static_assert(std::ranges::is_sorted(table, {}, &Api::key));
 

@@ -8,9 +8,18 @@
 
 #include "broker/session.hpp"
 #include "libkq/net/awaitable.hpp"
+#include "libkq/protocol/messages/api_versions.hpp"
+#include "libkq/protocol/messages/create_partitions.hpp"
+#include "libkq/protocol/messages/create_topics.hpp"
+#include "libkq/protocol/messages/delete_topics.hpp"
+#include "libkq/protocol/messages/describe_cluster.hpp"
+#include "libkq/protocol/messages/describe_configs.hpp"
+#include "libkq/protocol/messages/describe_topic_partitions.hpp"
 #include "libkq/protocol/messages/fetch.hpp"
+#include "libkq/protocol/messages/incremental_alter_configs.hpp"
 #include "libkq/protocol/messages/init_producer_id.hpp"
 #include "libkq/protocol/messages/list_offsets.hpp"
+#include "libkq/protocol/messages/metadata.hpp"
 #include "libkq/protocol/messages/offset_for_leader_epoch.hpp"
 #include "libkq/protocol/messages/produce.hpp"
 
@@ -23,5 +32,14 @@ awaitable<FetchResponse> handle(Broker&, Call&, const FetchRequest&);
 awaitable<ListOffsetsResponse> handle(Broker&, Call&, const ListOffsetsRequest&);
 awaitable<InitProducerIdResponse> handle(Broker&, Call&, const InitProducerIdRequest&);
 awaitable<OffsetForLeaderEpochResponse> handle(Broker&, Call&, const OffsetForLeaderEpochRequest&);
+awaitable<MetadataResponse> handle(Broker&, Call&, const MetadataRequest&);
+awaitable<ApiVersionsResponse> handle(Broker&, Call&, const ApiVersionsRequest&);
+awaitable<CreateTopicsResponse> handle(Broker&, Call&, const CreateTopicsRequest&);
+awaitable<DeleteTopicsResponse> handle(Broker&, Call&, const DeleteTopicsRequest&);
+awaitable<DescribeConfigsResponse> handle(Broker&, Call&, const DescribeConfigsRequest&);
+awaitable<CreatePartitionsResponse> handle(Broker&, Call&, const CreatePartitionsRequest&);
+awaitable<IncrementalAlterConfigsResponse> handle(Broker&, Call&, const IncrementalAlterConfigsRequest&);
+awaitable<DescribeClusterResponse> handle(Broker&, Call&, const DescribeClusterRequest&);
+awaitable<DescribeTopicPartitionsResponse> handle(Broker&, Call&, const DescribeTopicPartitionsRequest&);
 
 }  // namespace kq::broker
