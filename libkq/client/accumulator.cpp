@@ -38,6 +38,7 @@ Sending Accumulator::append(const Outbound& record) {
   }
   const Slots* const slots = topic->slots.load(std::memory_order_acquire);
   if (!slots) [[unlikely]] {
+    if (closed_.load(std::memory_order_acquire)) return Sending::closed;
     std::shared_lock hold(topics_lock_);
     return topic->failure ? Sending::refused : Sending::topic_unknown;
   }

@@ -375,7 +375,9 @@ Connection* Cluster::connection(int32_t node, Channel channel) {
 }
 
 void Cluster::begin_connecting(const std::shared_ptr<Link>& link) {
-  if (!std::exchange(link->making, true)) loop_.spawn(make_connection(shared_from_this(), link));
+  if (std::exchange(link->making, true)) return;
+  // In a later turn: an attempt may fail at once, and who waits for its end must be waiting by then.
+  loop_.post([self = shared_from_this(), link] { self->loop_.spawn(make_connection(self, link)); });
 }
 
 Result<Address> Cluster::address_of(int32_t id) const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "libkq/base/clock.hpp"
+#include "libkq/base/log.hpp"
 #include "libkq/base/result.hpp"
 
 namespace kq::client {

@@ -28,6 +28,7 @@ class Deliveries {
   explicit Deliveries(BatchRef batch);
 
   size_t count() const { return static_cast<size_t>(batch_->count()); }
+  bool failed() const { return batch_->error.has_value(); }        // at least one of them
   Delivery at(size_t index);                         // index < count()
 
  private:

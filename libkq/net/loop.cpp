@@ -84,7 +84,14 @@ void Loop::stop() {
 }
 
 void Loop::run() {
-  while (!stopped_.load()) turn(Duration::max());
+  while (!stopped_.load()) {
+    try {
+      turn(Duration::max());
+    } catch (...) {
+      if (!on_failure_) throw;
+      on_failure_(std::current_exception());
+    }
+  }
 }
 
 std::optional<Instant> Loop::next_deadline() const {

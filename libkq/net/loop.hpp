@@ -67,7 +67,7 @@ class Loop {
   awaitable<bool> wait_until(Signal& signal, Instant deadline);
 
   // Driver side.
-  void run();                                          // until stop()
+  void run();                                          // until stop(); what a call or a timer throws goes to on_failure() as well
   void stop();                                         // any thread; run() returns after its current turn
   void wake();                                         // any thread: descriptor() turns readable
   int descriptor() const { return epoll_; }            // -1 in simulation

@@ -1,0 +1,48 @@
+// What administration there is: each operation's parameters, columns and story, in one table.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "include/kq/kq.h"
+#include "libkq/client/admin/request.hpp"
+#include "libkq/client/admin/rows.hpp"
+#include "libkq/client/cluster.hpp"
+
+namespace kq::client::admin {
+
+// A request is borrowed: whoever runs a story keeps it until the story has ended.
+using Story = awaitable<Result<std::unique_ptr<kq_rows>>> (*)(std::shared_ptr<Cluster>, const Request&, Instant deadline);
+
+// kq.h's table says the same; tests/abi compares them.
+struct Operation {
+  const char* name;
+  const char* doc;
+  std::span<const kq_field> parameters;
+  std::span<const kq_field> columns;
+  bool items_optional;                     // a request without items is about everything
+  Story story;
+};
+
+std::span<const Operation> operations();
+const Operation* find_operation(std::string_view name);
+
+// How tables are written.
+constexpr kq_field parameter(const char* name, char type, const char* doc, const char* default_value = nullptr) {
+  return {sizeof(kq_field), name, type, 0, 0, 0, default_value, doc};
+}
+constexpr kq_field item(const char* name, char type, const char* doc, const char* default_value = nullptr) {
+  return {sizeof(kq_field), name, type, 0, 0, 1, default_value, doc};
+}
+constexpr kq_field nullable(kq_field field) { return field.nullable = 1, field; }
+constexpr kq_field repeated(kq_field field) { return field.repeated = 1, field; }
+constexpr kq_field column(const char* name, char type, const char* doc) {
+  return {sizeof(kq_field), name, type, 0, 0, 0, nullptr, doc};
+}
+
+// The operations, each beside its story.
+extern const Operation list_topics, describe_topics, create_topics, delete_topics, create_partitions, describe_cluster,
+    describe_configs, alter_configs, list_offsets;
+
+}  // namespace kq::client::admin

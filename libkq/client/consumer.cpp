@@ -1,0 +1,318 @@
+#include "libkq/client/consumer.hpp"
+
+#include <algorithm>
+
+#include "libkq/client/config.hpp"
+
+namespace kq::client {
+namespace {
+
+FetchOptions fetch_options(const Config& config) {
+  FetchOptions options;
+  options.bytes_min = static_cast<int32_t>(config.fetch_bytes_min);
+  options.bytes_max = static_cast<int32_t>(config.fetch_bytes_max);
+  options.partition_bytes_max = static_cast<int32_t>(config.fetch_partition_bytes_max);
+  options.wait_max = config.fetch_wait_max;
+  options.isolation_level = config.isolation == Isolation::read_committed;
+  options.reset = config.offset_reset == OffsetReset::earliest ? offset_spec::earliest
+                  : config.offset_reset == OffsetReset::latest ? offset_spec::latest
+                                                               : offset_spec::by_policy;
+  options.report_end = config.partition_eof;
+  options.backoff = {config.retry_backoff, config.retry_backoff_max};
+  return options;
+}
+
+Error closed_error() { return {own_code::closed, "the consumer is closed"}; }
+
+}  // namespace
+
+Consumer::Consumer(std::shared_ptr<Driver> driver, std::shared_ptr<Cluster> cluster, const Config& config)
+    : driver_(std::move(driver)), cluster_(std::move(cluster)), poll_records_max_(static_cast<size_t>(config.poll_records_max)),
+      fetch_timeout_(config.fetch_wait_max + config.request_timeout),
+      memory_(std::make_shared<FetchMemory>(static_cast<size_t>(config.fetch_memory))),
+      fetcher_(fetch_options(config), memory_, cluster_->random().next()),
+      reader_({.check_crc = config.check_crcs}, config.isolation == Isolation::read_committed, memory_) {}
+
+Consumer::~Consumer() { memory_->on_freed(nullptr); }
+
+// ---- life ---------------------------------------------------------------------------------------------------------------------
+
+void Consumer::start() {
+  timer_.emplace(driver_->loop(), [this] { tick(); });
+  cluster_->observe(*this);
+}
+
+void Consumer::close() {
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    fetcher_.assign({});
+    beacon_.light(true);
+  }
+  memory_->on_freed(nullptr);
+  cluster_->forget(*this);
+  timer_.reset();
+  bell_.ring();
+}
+
+void Consumer::post(void (Consumer::*call)()) {
+  driver_->loop().post([weak = weak_from_this(), call] {
+    if (const auto self = weak.lock()) ((*self).*call)();
+  });
+}
+
+// ---- the application's calls --------------------------------------------------------------------------------------------------
+
+Status Consumer::assign(std::span<const AssignedPartition> partitions) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return closed_error();
+  fetcher_.assign(partitions);
+  post(&Consumer::topics_changed);
+  after_change();
+  return {};
+}
+
+Status Consumer::seek(std::string_view topic, int32_t partition, int64_t offset) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return closed_error();
+  KQ_TRY(fetcher_.seek(topic, partition, offset));
+  after_change();
+  return {};
+}
+
+Status Consumer::pause(std::string_view topic, int32_t partition, bool paused) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return closed_error();
+  KQ_TRY(fetcher_.pause(topic, partition, paused));
+  after_change();
+  return {};
+}
+
+void Consumer::after_change() {
+  beacon_.light(may_have_something());
+  if (may_have_something()) bell_.ring();
+  if (fetcher_.wants_step() && !std::exchange(tick_posted_, true)) post(&Consumer::tick);
+}
+
+Result<int64_t> Consumer::position(std::string_view topic, int32_t partition) const {
+  std::lock_guard lock(mutex_);
+  if (closed_) return closed_error();
+  return fetcher_.position(topic, partition);
+}
+
+std::vector<Consumer::Assigned> Consumer::assignment() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Assigned> assigned;
+  for (const PartitionView& view : fetcher_.assignment())
+    assigned.push_back({std::string(view.topic), view.partition, view.position, view.end_offset, view.paused});
+  return assigned;
+}
+
+int Consumer::descriptor() {
+  std::lock_guard lock(mutex_);
+  return beacon_.descriptor();
+}
+
+// ---- poll ---------------------------------------------------------------------------------------------------------------------
+
+bool Consumer::may_have_something() const { return closed_ || trouble_ || fetcher_.has_ready() || fetcher_.stuck(); }
+
+Result<Consumer::Polled> Consumer::poll(Instant deadline, Batch& into, Where& where) {
+  for (;;) {
+    KQ_TRY_ASSIGN(const Polled polled, read(into, where));
+    if (polled == Polled::batch) return Polled::batch;
+    const bool ready = driver_->wait(bell_, deadline, [this] {
+      std::lock_guard lock(mutex_);
+      return may_have_something();
+    });
+    if (!ready) return Polled::nothing;
+  }
+}
+
+Result<Consumer::Polled> Consumer::read(Batch& into, Where& where) {
+  std::lock_guard one_reader(reading_);
+  std::unique_lock lock(mutex_);
+  if (closed_) return closed_error();
+  read_slices(lock, into);
+  if (into.records.empty()) read_ends(into);
+  const bool found = !into.records.empty();
+  std::optional<Error> failure;
+  if (!found && fetcher_.has_ready()) {
+    if (auto fetched = fetcher_.take(); auto* about = fetched ? std::get_if<PartitionFailure>(&*fetched) : nullptr) {
+      where = {*about->topic, about->partition};
+      failure = std::move(about->error);
+    }
+  } else if (!found && fetcher_.stuck()) {
+    failure = Error(own_code::no_room, "the batches that you hold fill fetch.buffer.memory (" + std::to_string(memory_->bytes_max()) +
+                                           " bytes): free some", Verdict::retry);
+  } else if (!found && trouble_) {
+    failure = std::exchange(trouble_, std::nullopt);
+  }
+  after_change();
+  if (failure) return std::move(*failure);
+  return found ? Polled::batch : Polled::nothing;
+}
+
+void Consumer::read_slices(std::unique_lock<std::mutex>& lock, Batch& into) {
+  while (into.records.size() < poll_records_max_ && fetcher_.slice_is_next()) {
+    auto fetched = fetcher_.take();
+    auto& slice = std::get<Slice>(*fetched);
+    lock.unlock();
+    auto done = reader_.read(slice, poll_records_max_ - into.records.size(), into);
+    lock.lock();
+    if (!done) {
+      fetcher_.failed(slice, std::move(done.error()).in(*slice.topic + "-" + std::to_string(slice.partition)));
+    } else if (*done) {
+      fetcher_.finished(slice);
+    } else {
+      fetcher_.give_back(std::move(slice));
+    }
+  }
+}
+
+void Consumer::read_ends(Batch& into) {
+  while (fetcher_.end_is_next()) {
+    auto fetched = fetcher_.take();
+    const auto& end = std::get<EndOfPartition>(*fetched);
+    into.kind = KQ_EVENT;
+    into.event = KQ_END_OF_PARTITION;
+    into.hold(end.topic);
+    kq_record row = KQ_RECORD_INIT;
+    row.topic = end.topic->c_str();
+    row.partition = end.partition;
+    row.offset = end.offset;
+    into.records.push_back(row);
+  }
+}
+
+// ---- on the loop --------------------------------------------------------------------------------------------------------------
+
+void Consumer::step(const Fetcher::Event& event) {
+  std::vector<Fetcher::Wish> wishes;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    tick_posted_ = false;
+    const auto wished = fetcher_.step(Clock::now(), event);
+    wishes.assign(wished.begin(), wished.end());
+    if (may_have_something()) {
+      beacon_.light(true);
+      bell_.ring();
+    }
+  }
+  act(wishes);
+  plan();
+}
+
+void Consumer::act(const std::vector<Fetcher::Wish>& wishes) {
+  for (const Fetcher::Wish& wish : wishes) {
+    switch (wish.kind) {
+      case Fetcher::Wish::Kind::metadata: cluster_->refresh(); break;
+      case Fetcher::Wish::Kind::offsets: driver_->loop().spawn(list_offsets(shared_from_this(), wish.node)); break;
+      case Fetcher::Wish::Kind::fetch: send_fetch(wish.node); break;
+    }
+  }
+}
+
+void Consumer::plan() {
+  std::lock_guard lock(mutex_);
+  if (const auto deadline = fetcher_.deadline()) timer_->arm(*deadline);
+  else timer_->disarm();
+  if (!fetcher_.starved()) return;
+  memory_->on_freed([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->post(&Consumer::tick);
+  });
+}
+
+void Consumer::send_fetch(int32_t node) {
+  Connection* const connection = cluster_->connection(node, Channel::data);
+  FetchRequest request;
+  bool has_topic_ids = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!connection) return void(fetcher_.step(Clock::now(), Fetcher::NotConnected{node}));     // its other wishes are being met
+    if (!fetcher_.fill(node, request)) return;
+    has_topic_ids = fetcher_.has_topic_ids();
+  }
+  constexpr int16_t newest_by_name = 12;
+  auto version = connection->apis().choose<FetchRequest>();
+  Status sent;
+  if (version) {
+    sent = connection->send_version(request, has_topic_ids ? *version : std::min(*version, newest_by_name),
+                                    Clock::now() + fetch_timeout_, [weak = weak_from_this(), node](Result<Answer> answer) {
+                                      if (const auto self = weak.lock()) self->fetch_answered(node, std::move(answer));
+                                    });
+  }
+  if (!version || !sent) step(Fetcher::FetchFailed{node});
+}
+
+void Consumer::fetch_answered(int32_t node, Result<Answer> answer) {
+  if (!answer) return step(Fetcher::FetchFailed{node});
+  const size_t cost = answer->frame.memory_bytes();
+  auto reply = decode_reply<FetchResponse>(std::move(*answer));
+  if (!reply) {
+    cluster_->logger().warning("consumer", reply.error().message());
+    return step(Fetcher::FetchFailed{node});
+  }
+  step(Fetcher::FetchAnswered{node, reply->message, charge(memory_, std::move(reply->frame), cost)});
+}
+
+awaitable<void> Consumer::list_offsets(std::shared_ptr<Consumer> self, int32_t node) {
+  ListOffsetsRequest request;
+  {
+    std::lock_guard lock(self->mutex_);
+    if (!self->fetcher_.fill(node, request)) co_return;
+  }
+  const Instant deadline = Clock::now() + self->cluster_->options().request_timeout;
+  auto reply = co_await self->cluster_->request(at_node(node), request, deadline);
+  if (reply) self->step(Fetcher::OffsetsAnswered{node, reply->message});
+  else self->step(Fetcher::OffsetsFailed{node, std::move(reply.error())});
+}
+
+void Consumer::topics_changed() {
+  std::vector<std::string> now;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    now = fetcher_.topics();
+  }
+  std::set<std::string> before = std::exchange(topics_, {now.begin(), now.end()});
+  for (const std::string& topic : topics_)
+    if (before.erase(topic) == 0) cluster_->want_topic(topic);
+  for (const std::string& topic : before) cluster_->unwant_topic(topic);
+  look_up_leaders();
+}
+
+void Consumer::metadata_changed() {
+  {
+    std::lock_guard lock(mutex_);
+    in_trouble_ = false;
+    trouble_.reset();
+  }
+  look_up_leaders();
+}
+
+void Consumer::look_up_leaders() {
+  std::vector<Fetcher::Leader> leaders;
+  std::vector<Fetcher::Missing> missing;
+  for (const Assigned& assigned : assignment()) {
+    const Topic* topic = cluster_->topic(assigned.topic);
+    if (!topic) continue;                            // not asked for yet
+    const auto name = std::string_view(topic->name);
+    const Partition* partition = cluster_->partition(name, assigned.partition);
+    if (topic->error != Code::none) missing.push_back({name, assigned.partition, topic->error});
+    else if (!partition) missing.push_back({name, assigned.partition, Code::unknown_topic_or_partition});
+    else leaders.push_back({name, assigned.partition, partition->leader, partition->leader_epoch, topic->id});
+  }
+  step(Fetcher::Metadata{leaders, missing});
+}
+
+void Consumer::metadata_failed(const Error& error) {
+  std::lock_guard lock(mutex_);
+  if (closed_ || std::exchange(in_trouble_, true)) return;
+  trouble_ = error;
+  beacon_.light(true);
+  bell_.ring();
+}
+
+}  // namespace kq::client
