@@ -85,9 +85,9 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::string places(const std::vector<Listener>& listeners) {
+std::string places(const std::vector<kq::broker::Listener>& listeners) {
   std::string text;
-  for (const Listener& listener : listeners) {
+  for (const kq::broker::Listener& listener : listeners) {
     const Address address{listener.host.empty() ? "0.0.0.0" : listener.host, listener.port};
     text += (text.empty() ? "" : ", ") + address.text();
   }
