@@ -1,8 +1,10 @@
 #include "broker/broker.hpp"
 
+#include <algorithm>
 #include <future>
 
-#include "broker/cluster/image.hpp"
+#include "broker/cluster/local_controller.hpp"
+#include "broker/format.hpp"
 #include "broker/handlers/fetch_session.hpp"
 #include "broker/producer_ids.hpp"
 #include "broker/server.hpp"
@@ -16,17 +18,43 @@ Broker::Broker(Config its_config, Environment environment)
       producer_ids(std::make_unique<ProducerIds>()), peer_log(env.log, LogLevel::warning, "connection"),
       image_(std::make_shared<const cluster::Image>()) {}
 
-Broker::~Broker() = default;
+// The controller's log and the partitions' stand on the storage.
+Broker::~Broker() {
+  server_.reset();
+  controller.reset();
+  partitions.reset();
+}
 
 Status Broker::start() {
   KQ_TRY_ASSIGN(storage_, Storage::open(config, env, *partitions));
+  KQ_TRY(storage_->own({.config = config, .files = env.files, .cluster_id = std::nullopt, .now_ms = wall_clock_ms()}));
   server_ = std::make_unique<Server>(*this);
-  KQ_TRY(server_->bind());                       // the ports have to be known before they are registered
-  // CONTROLLER
+  KQ_TRY(server_->bind());                       // before the registration, which names the ports
+  KQ_TRY_ASSIGN(auto local, LocalController::open({.config = config,
+                                                   .directory = storage_->metadata_directory(),
+                                                   .log_dirs = storage_->directory_ids(),
+                                                   .files = env.files,
+                                                   .io = env.io,
+                                                   .logger = env.log,
+                                                   .publish = [this](auto next, const cluster::Delta& delta) { publish(std::move(next), delta); }}));
+  KQ_TRY(local->start(advertised()));
+  image_.store(local->image(), std::memory_order_release);
   storage_->apply(*image(), nullptr);
   storage_->recover_in_background();
+  local_controller_ = local.get();
+  controller = std::move(local);
   server_->accept();
   return {};
+}
+
+// What clients are told: as configured, but with the ports that were taken where any would do.
+std::vector<Listener> Broker::advertised() const {
+  std::vector<Listener> told = config.advertised_listeners;
+  for (Listener& listener : told) {
+    const auto bound = std::ranges::find(server_->bound(), listener.name, &Listener::name);
+    if (listener.port == 0 && bound != server_->bound().end()) listener.port = bound->port;
+  }
+  return told;
 }
 
 void Broker::publish(std::shared_ptr<const cluster::Image> next, const cluster::Delta& delta) {
@@ -43,7 +71,9 @@ awaitable<void> Broker::disconnect() {
 
 Status Broker::close() {
   env.io.drain();
-  return storage_ ? storage_->close(0) : Status{};
+  if (!local_controller_) return {};             // it never came to serve
+  KQ_TRY(local_controller_->stop());
+  return storage_->close(local_controller_->broker_epoch());
 }
 
 void Broker::abandon() {

@@ -22,6 +22,7 @@ namespace kq::broker {
 
 class Controller;
 class FetchSessions;
+class LocalController;
 class Partitions;
 class ProducerIds;
 class Server;
@@ -70,9 +71,12 @@ struct Broker {
   bool commits_may_wait() const { return config.log_flush_acks == FlushAcks::all; }
 
  private:
+  std::vector<Listener> advertised() const;
+
   std::atomic<std::shared_ptr<const cluster::Image>> image_;
   std::unique_ptr<Storage> storage_;
   std::unique_ptr<Server> server_;
+  LocalController* local_controller_ = nullptr;  // the same as `controller`, for starting and stopping
 };
 
 }  // namespace kq::broker

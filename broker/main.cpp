@@ -12,6 +12,7 @@
 #include <iterator>
 
 #include "broker/instance.hpp"
+#include "broker/storage.hpp"
 #include "libkq/base/uuid.hpp"
 
 namespace {
@@ -123,11 +124,34 @@ int serve(const Options& options) {
   return stopped;
 }
 
+// The directories, opened, formatted where they are empty, and let go of again.
+Result<std::string> format_data(const Config& config, const std::string& cluster_id) {
+  log::FileSystem& files = log::real_file_system();
+  Logger log(STDERR_FILENO, LogLevel::info);
+  log::FileCache cache(files, 1);
+  std::vector<std::unique_ptr<log::LogDirectory>> opened;
+  std::vector<log::LogDirectory*> directories;
+  for (const std::string& path : data_directories(config)) {
+    KQ_TRY_ASSIGN(auto directory, log::LogDirectory::open({.cache = cache, .logger = log}, {.path = path}));
+    directories.push_back(directory.get());
+    opened.push_back(std::move(directory));
+  }
+  const bool nothing_to_do = std::ranges::all_of(directories, [](const auto* directory) { return directory->formatted(); });
+  if (nothing_to_do) return Error(own_code::data, directories.front()->path() + " is formatted already");
+  return format_directories({.config = config,
+                             .files = files,
+                             .cluster_id = cluster_id.empty() ? std::nullopt : std::optional(cluster_id),
+                             .now_ms = wall_clock_ms()},
+                            directories);
+}
+
 int format(const Options& options, const std::string& cluster_id) {
   auto config = options.config();
   if (!config) return complain(config.error());
-  (void)cluster_id;
-  return failed;
+  const auto formatted = format_data(*config, cluster_id);
+  if (!formatted) return complain(formatted.error());
+  fmt::print("formatted for cluster {}, node {}\n", *formatted, config->node_id);
+  return stopped;
 }
 
 int run(int argc, char** argv) {

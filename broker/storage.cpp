@@ -31,12 +31,16 @@ Result<std::unique_ptr<Storage>> Storage::open(const Config& config, const Envir
   return storage;
 }
 
-Status Storage::open_directories() {
-  std::vector<std::string> paths{config_.metadata_log_dir};
-  for (const std::string& path : config_.log_dirs)
+std::vector<std::string> data_directories(const Config& config) {
+  std::vector<std::string> paths{config.metadata_log_dir};
+  for (const std::string& path : config.log_dirs)
     if (std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
+  return paths;
+}
+
+Status Storage::open_directories() {
   const log::LogContext context{.cache = files_, .logger = env_.log, .seed = system_random_u64()};
-  for (const std::string& path : paths) {
+  for (const std::string& path : data_directories(config_)) {
     KQ_TRY_ASSIGN(auto directory,
                   log::LogDirectory::open(context, {.path = path, .producer_expiration_ms = config_.producer_id_expiration_ms}));
     directories_.push_back(std::move(directory));
@@ -45,6 +49,20 @@ Status Storage::open_directories() {
   for (const auto& directory : directories_)
     for (log::TopicPartition& partition : directory->partitions()) places_[std::move(partition)] = directory.get();
   return {};
+}
+
+Status Storage::own(const FormatRequest& request) {
+  std::vector<log::LogDirectory*> directories;
+  for (const auto& directory : directories_) directories.push_back(directory.get());
+  KQ_TRY_ASSIGN(const std::string cluster_id, format_directories(request, directories));
+  for (const auto& directory : directories_) KQ_TRY(directory->check_owner(cluster_id, config_.node_id));
+  return {};
+}
+
+std::vector<Uuid> Storage::directory_ids() const {
+  std::vector<Uuid> ids;
+  for (const auto& directory : directories_) ids.push_back(directory->meta()->directory_id);
+  return ids;
 }
 
 void Storage::apply(const cluster::Image& image, const cluster::Delta* delta) {

@@ -9,10 +9,14 @@
 #include <vector>
 
 #include "broker/broker.hpp"
+#include "broker/format.hpp"
 #include "broker/log/log_directory.hpp"
 #include "broker/partitions.hpp"
 
 namespace kq::broker {
+
+// metadata.log.dir, then the others of log.dirs.
+std::vector<std::string> data_directories(const Config&);
 
 // Follows the metadata: makes, changes and deletes partitions.  Syncs in the background, so that at most log.recovery.scan.max.bytes lie
 // past the recovery points, and does nothing while nothing is written.  What blocks is marked; the rest may be called from any thread.
@@ -23,7 +27,9 @@ class Storage {
 
   // Where __cluster_metadata lies: the directory that says whether there is anything.
   log::LogDirectory& metadata_directory() { return *directories_.front(); }
-  const std::vector<std::unique_ptr<log::LogDirectory>>& directories() const { return directories_; }
+  std::vector<Uuid> directory_ids() const;
+  // Formats what is empty; refuses what is another broker's, or another cluster's.  Before anything else.  Blocks.
+  Status own(const FormatRequest&);
 
   // The partitions are as `image` says when this returns.  With `delta` only what changed is looked at.  Blocks.
   void apply(const cluster::Image& image, const cluster::Delta* delta);
