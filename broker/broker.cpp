@@ -27,7 +27,7 @@ Broker::~Broker() {
 
 Status Broker::start() {
   KQ_TRY_ASSIGN(storage_, Storage::open(config, env, *partitions));
-  KQ_TRY(storage_->own({.config = config, .files = env.files, .cluster_id = std::nullopt, .now_ms = wall_clock_ms()}));
+  KQ_TRY_ASSIGN(cluster_id, storage_->own({.config = config, .files = env.files, .cluster_id = std::nullopt, .now_ms = wall_clock_ms()}));
   server_ = std::make_unique<Server>(*this);
   KQ_TRY(server_->bind());                       // before the registration, which names the ports
   KQ_TRY_ASSIGN(auto local, LocalController::open({.config = config,

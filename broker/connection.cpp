@@ -75,7 +75,8 @@ awaitable<bool> Connection::fill() {
       turn_bytes_ += read.bytes;
       if (turn_bytes_ >= limits_.turn_bytes_max) {
         turn_bytes_ = 0;
-        co_await asio::post(stream_->loop().context(), UseAwaitable{});
+        constexpr UseAwaitable awaited;
+        co_await asio::post(stream_->loop().context(), awaited);
       }
       co_return true;
     }

@@ -203,6 +203,7 @@ PartitionRead Partition::read(const PartitionRead::Request& request) {
   answer.code = found->code;
   answer.slice = std::move(found->slice);
   answer.cold = std::move(found->cold);
+  answer.no_room = answer.code == Code::none && answer.slice.empty() && !answer.cold && request.offset < upper;
   if (committed_only && !answer.slice.empty()) {
     auto aborted = log_->aborted_transactions(request.offset, answer.slice);
     if (aborted) answer.aborted = std::move(*aborted);

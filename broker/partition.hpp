@@ -49,7 +49,8 @@ struct PartitionRead {
   int64_t high_watermark = -1;
   int64_t last_stable_offset = -1;
   int64_t log_start_offset = -1;
-  log::Slice slice;                               // empty: nothing to read yet
+  log::Slice slice;                               // empty: nothing to read yet, or
+  bool no_room = false;                           // nothing that fits into bytes_max
   std::optional<log::Slice> cold;                 // to be touched on the pool; then read again with hot_only off
   std::optional<log::EpochEnd> diverging;         // the reader's log parts ways here
   std::vector<log::AbortedTransaction> aborted;   // with read_committed

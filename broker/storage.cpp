@@ -51,12 +51,12 @@ Status Storage::open_directories() {
   return {};
 }
 
-Status Storage::own(const FormatRequest& request) {
+Result<std::string> Storage::own(const FormatRequest& request) {
   std::vector<log::LogDirectory*> directories;
   for (const auto& directory : directories_) directories.push_back(directory.get());
-  KQ_TRY_ASSIGN(const std::string cluster_id, format_directories(request, directories));
+  KQ_TRY_ASSIGN(std::string cluster_id, format_directories(request, directories));
   for (const auto& directory : directories_) KQ_TRY(directory->check_owner(cluster_id, config_.node_id));
-  return {};
+  return cluster_id;
 }
 
 std::vector<Uuid> Storage::directory_ids() const {

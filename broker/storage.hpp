@@ -28,8 +28,8 @@ class Storage {
   // Where __cluster_metadata lies: the directory that says whether there is anything.
   log::LogDirectory& metadata_directory() { return *directories_.front(); }
   std::vector<Uuid> directory_ids() const;
-  // Formats what is empty; refuses what is another broker's, or another cluster's.  Before anything else.  Blocks.
-  Status own(const FormatRequest&);
+  // Formats what is empty; refuses what is another broker's, or another cluster's.  Answers the cluster's id.  Before anything else.  Blocks.
+  Result<std::string> own(const FormatRequest&);
 
   // The partitions are as `image` says when this returns.  With `delta` only what changed is looked at.  Blocks.
   void apply(const cluster::Image& image, const cluster::Delta* delta);

@@ -61,6 +61,7 @@ class Fetch {
   std::vector<Found> found_;
   size_t bytes_ = 0;                                        // in found_
   size_t room_ = 0;                                         // for more
+  std::vector<FetchedPartition*> starved_;                  // have records that did not fit
   bool urgent_ = false;                                     // in found_ is what nobody should wait with
   MutableBytes small_;                                      // room for short slices
 };
@@ -100,7 +101,9 @@ awaitable<FetchResponse> Fetch::run() {
   ask_all();
   if (session_) response.session_id = session_->id;
   co_await pass();
-  while (!enough() && co_await wait()) {
+  while (!enough()) {
+    const bool ready = co_await wait();
+    if (!ready) break;
     for (const Found& found : found_) set_->ready_again(*found.member);
     found_.clear();
     co_await pass();
@@ -119,6 +122,7 @@ awaitable<FetchResponse> Fetch::run() {
 awaitable<void> Fetch::pass() {
   bytes_ = 0;
   urgent_ = false;
+  starved_.clear();
   room_ = static_cast<size_t>(std::clamp(request_.max_bytes, 0, broker_.config.fetch_max_bytes));
   set_->begin_pass();
   while (FetchedPartition* member = room_ > 0 || bytes_ == 0 || !incremental() ? set_->next_ready() : nullptr) {
@@ -134,6 +138,7 @@ awaitable<void> Fetch::pass() {
       found.code = found.read.code;
     }
     if (found.code == Code::not_leader_or_follower && member->partition) set_->lost(*member);
+    if (found.read.no_room) starved_.push_back(member);
     if (!must_tell(found)) continue;
     bytes_ += found.read.slice.length;
     room_ -= std::min<size_t>(room_, found.read.slice.length);
@@ -175,7 +180,7 @@ bool Fetch::must_tell(const Found& found) const {
 
 bool Fetch::enough() const {
   return urgent_ || set_->empty() || static_cast<int64_t>(bytes_) >= request_.min_bytes || (room_ == 0 && bytes_ > 0) ||
-         Clock::now() >= deadline_;
+         !starved_.empty() || Clock::now() >= deadline_;
 }
 
 // Until something is ready: true; false when it is time to answer with what there is.
@@ -192,6 +197,7 @@ awaitable<bool> Fetch::wait() {
 }
 
 void Fetch::answer(FetchResponse& response) {
+  for (FetchedPartition* member : starved_) set_->ready_again(*member);
   for (Found& found : found_) {
     const FetchKey& key = found.member->key;
     auto* topic = response.responses.empty() ? nullptr : &response.responses.back();

@@ -15,6 +15,7 @@ using Answer = ListOffsetsResponse::ListOffsetsPartitionResponse;
 // Timestamps that stand for places in the log.
 constexpr int64_t latest = -1, earliest = -2, largest_timestamp = -3, earliest_local = -4, latest_tiered = -5, earliest_pending_upload = -6;
 constexpr int32_t consumer = -1;
+constexpr int16_t leader_epochs_from = 4;
 
 bool known_in(int16_t version, int64_t timestamp) {
   switch (timestamp) {
@@ -88,6 +89,7 @@ awaitable<ListOffsetsResponse> handle(Broker& broker, Call& call, const ListOffs
         answer.error_code = Code::invalid_request;
       } else if (partition) {
         co_await look_up(broker, call, request, *partition, asked, answer);
+        if (call.version < leader_epochs_from) answer.leader_epoch = -1;
       } else {
         answer.error_code =
             image && image->partition(asked.partition_index) ? Code::not_leader_or_follower : Code::unknown_topic_or_partition;

@@ -64,6 +64,7 @@ awaitable<ProduceResponse> Produce::run() {
   for (const auto& asked_topic : request_.topic_data) {
     const bool by_id = call_.version >= topic_ids_from;
     const cluster::TopicImage* topic = by_id ? call_.image->topic(asked_topic.topic_id) : call_.image->topic(asked_topic.name);
+    const std::string_view name = topic ? std::string_view(topic->name) : asked_topic.name;
     auto& topic_answer = response_.responses.emplace_back();
     topic_answer.name = asked_topic.name;
     topic_answer.topic_id = asked_topic.topic_id;
@@ -73,7 +74,7 @@ awaitable<ProduceResponse> Produce::run() {
       answer.index = asked.index;
       answer.base_offset = -1;
       committed_at_ = -1;
-      co_await produce(topic, topic ? std::string_view(topic->name) : asked_topic.name, asked, answer);
+      co_await produce(topic, name, asked, answer);
       if (tells_leader(answer.error_code) && call_.version >= leader_hints_from)
         add_leader_hint(call_, topic ? topic->partition(asked.index) : nullptr, answer.current_leader, response_.node_endpoints);
       if (request_.acks == acks_all && committed_at_ >= 0)

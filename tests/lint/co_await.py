@@ -3,6 +3,8 @@
 
   - An aggregate temporary in an expression with co_await is destroyed twice: `co_await f(Aggregate{...})`, `co_await f({...})`,
     `Aggregate{.x = co_await ...}`.  First a named variable, then the await.
+  - A co_await on the right of && or || may be taken with what was true before; so may one in an arm of ?:.  And a ?: among the arguments
+    of what is awaited loses its value.  First a named variable, then the await.
   - A capturing lambda that is a coroutine dies before its coroutine does.
 
 Usage: co_await.py ROOT [FOLDER...].  Prints each place and fails if there is one.  `--self-test` proves that it can.
@@ -66,9 +68,33 @@ def awaited_value(text, position):
     return False
 
 
+def chosen_argument(text, position):
+    """Is there a ?: among the arguments of what is awaited?"""
+    depth = 0
+    for at in range(position, len(text)):
+        char = text[at]
+        if char == "?":
+            return depth > 0
+        if char == "{":
+            return False
+        if char in "([":
+            depth += 1
+        elif char in ")]":
+            depth -= 1
+            if depth < 0:
+                return False
+        elif char == ";":
+            return False
+    return False
+
+
 def findings(text):
     text = without_noise(text)
+    for match in re.finditer(r"(?:&&|\|\||\?)\s*[!(]*\s*co_await\b", text):
+        yield match.start(), "co_await after && or || or ?: await into a variable first"
     for match in re.finditer(r"\bco_await\b", text):
+        if chosen_argument(text, match.end()):
+            yield match.start(), "?: among the arguments of what is awaited: name it first"
         if enclosing_value(text, match.start()):
             yield match.start(), "co_await inside an aggregate's braces: name the awaited value first"
         elif awaited_value(text, match.end()):
@@ -80,10 +106,12 @@ def findings(text):
 def self_test():
     bad = ["void f() { co_await g(Request{.a = 1}); }", "void f() { auto x = Answer{.code = co_await g()}; }", "void f() { co_await g({1, 2}); }",
            "void f() { spawn([this]() -> awaitable<void> { co_return; }); }", "void f() { if (x) { co_await g(a, B{c}); } }",
-           "void f() { co_return Answer{1, co_await g(2)}; }"]
+           "void f() { co_return Answer{1, co_await g(2)}; }", "void f() { while (!a() && co_await b()) c(); }",
+           "void f() { auto x = a ? co_await b() : 0; }", "void f() { co_await g(a ? b(1) : c); }"]
     good = ["void f() { Request r{.a = 1}; co_await g(r); }", "struct S { awaitable<void> f() const { co_await g(); } };",
             "void f() { if (auto x = co_await g(); x) { h({1}); } }", "void f() { for (;;) { co_await g(); } } // co_await f(A{1})",
             "void f() { spawn([](X x) -> awaitable<void> { co_await x.y(); }); }", "awaitable<int> f() { co_return co_await g(); }",
+            "void f() { const bool x = co_await g(a); if (x && y) h(x ? 1 : 2); }",
             "namespace kq::net { struct T { int a{0}; awaitable<void> f() { auto r = co_await g(a); (void)r; } }; }"]
     wrong = [case for case in bad if not list(findings(case))] + [case for case in good if list(findings(case))]
     for case in wrong:

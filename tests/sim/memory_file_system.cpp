@@ -241,7 +241,7 @@ Result<std::vector<log::DirectoryEntry>> MemoryFileSystem::list(const std::strin
 }
 
 Status MemoryFileSystem::make_directory(const std::string& path) {
-  if (path.empty() || exists(path)) return {};
+  if (path.empty() || path == "/" || path == "." || exists(path)) return {};
   KQ_TRY(make_directory(parent_of(path)));
   KQ_TRY(begin("mkdir", path));
   change({NameChange::Kind::add, path, {}, nullptr});
