@@ -187,6 +187,26 @@ Status check_list(const ConfigKey& key, std::string_view value) {
   return {};
 }
 
+// by_duration:PnDTnHnMn.nS, at least one of the parts, in this order.
+bool is_duration(std::string_view text) {
+  constexpr std::string_view prefix = "by_duration:P", units = "DTHMS";
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  bool any = false;
+  size_t from = 0;
+  while (!text.empty()) {
+    const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    if (digits == text.size()) return false;
+    const size_t unit = units.find(text[digits], from);
+    if (unit == units.npos || (units[unit] == 'T') != (digits == 0)) return false;
+    if (unit > 1 && from < 2) return false;                       // hours and below come behind the T
+    any |= digits > 0;
+    from = unit + 1;
+    text.remove_prefix(digits + 1);
+  }
+  return any;
+}
+
 Status check_string(const ConfigKey& key, std::string_view value) {
   using enum ValidValues::Kind;
   switch (key.valid.kind) {
@@ -201,9 +221,9 @@ Status check_string(const ConfigKey& key, std::string_view value) {
       if (value.empty()) return invalid(key, value, "String must be non-empty");
       return {};
     case offset_reset:
-      if (value != "latest" && value != "earliest" && !value.starts_with("by_duration:P"))
-        return invalid(key, value, "must be latest, earliest, or by_duration: followed by an ISO 8601 duration such as PT1H");
-      return {};
+      if (value == "latest" || value == "earliest" || is_duration(value)) return {};
+      return invalid(key, value, "Invalid value `" + std::string(value) + "` for configuration " + key.name +
+                                     ". The value must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'.");
     default: return {};
   }
 }

@@ -112,6 +112,7 @@ Response::CreatableTopicResult created(const Deciding& with, const Change& chang
   Response::CreatableTopicResult result;
   result.name = name;
   result.topic_id = topic.id;
+  result.error_message.reset();
   if (with.call.version < 5) return result;             // earlier versions cannot say more
   result.num_partitions = static_cast<int32_t>(topic.partitions.size());
   result.replication_factor = static_cast<int16_t>(topic.partitions[0].replicas.size());

@@ -12,6 +12,7 @@ awaitable<CreateTopicsResponse> handle(Broker& broker, Call& call, const CreateT
     auto& result = response.topics.emplace_back();
     result.name = topic.name;
     result.error_code = Code::request_timed_out;
+    result.error_message.reset();
   }
   co_return response;
 }

@@ -95,6 +95,14 @@ static void values_are_written_back_as_java_does(void**) {
   assert_string_equal(normal("segment.bytes", "+2000000").c_str(), "2000000");
 }
 
+static void durations_are_told_from_other_words(void**) {
+  const auto ok = [](const char* value) { return check_value(*find_key(group_keys(), "share.auto.offset.reset"), value).ok(); };
+  for (const char* good : {"latest", "earliest", "by_duration:PT1H", "by_duration:P2DT3H4M5.5S", "by_duration:P1D"})
+    if (!ok(good)) fail_msg("%s", good);
+  for (const char* bad : {"", "none", "by_duration:", "by_duration:P", "by_duration:PT", "by_duration:P1H", "by_duration:PT1D", "by_duration:PT5"})
+    if (ok(bad)) fail_msg("%s", bad);
+}
+
 static void only_the_roles_of_a_single_node_are_taken(void**) {
   assert_refused({{"process.roles", "broker"}}, "cannot join a cluster yet");
   assert_refused({{"process.roles", "controller"}}, "cannot join a cluster yet");
@@ -201,6 +209,7 @@ int main() {
       cmocka_unit_test(keys_that_kqd_does_not_use_are_ignored_by_name),
       cmocka_unit_test(values_are_checked_in_kafkas_words),
       cmocka_unit_test(values_are_written_back_as_java_does),
+      cmocka_unit_test(durations_are_told_from_other_words),
       cmocka_unit_test(only_the_roles_of_a_single_node_are_taken),
       cmocka_unit_test(the_usual_server_properties_are_read),
       cmocka_unit_test(listeners_have_names_protocols_and_addresses),

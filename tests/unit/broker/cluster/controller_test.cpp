@@ -4,6 +4,7 @@
 
 #include "broker/cluster/quorum_state.hpp"
 #include "broker/cluster/snapshot.hpp"
+#include "tests/sim/memory_file_system.hpp"
 #include "tests/unit/broker/cluster/node.hpp"
 #include "tests/unit/cmocka.hpp"
 #include "tests/vectors.hpp"

@@ -1,4 +1,4 @@
-// A single node's controller over a disk in memory, for tests that ask it things.
+// A single node's controller over any disk, for tests that ask it things.
 #pragma once
 
 #include <deque>
@@ -18,7 +18,7 @@ namespace kq::broker {
 // Made: nothing runs.  start() formats where there is nothing yet.  Destroyed without stop(): a crash of the process.
 class Node {
  public:
-  Node(sim::MemoryFileSystem& disk, Settings settings = {}) : disk_(disk) {
+  Node(log::FileSystem& disk, Settings settings = {}) : disk_(disk) {
     settings.try_emplace("log.dirs", "/data");
     config_ = std::make_unique<Config>(*Config::from(std::move(settings)));
   }
@@ -36,6 +36,7 @@ class Node {
                                      .io = pool_,
                                      .logger = logger_,
                                      .publish = [this](auto image, const auto& delta) {
+                                       if (follow_) follow_(image, delta);
                                        published_ = std::move(image);
                                        deltas_.push_back(delta);
                                      }};
@@ -53,6 +54,10 @@ class Node {
   const std::string& cluster_id() const { return cluster_id_; }
   std::shared_ptr<const cluster::Image> image() { return controller_->image(); }
   const std::vector<cluster::Delta>& deltas() const { return deltas_; }
+
+  // Who is told of images, beside the node itself.
+  void follow(std::function<void(std::shared_ptr<const cluster::Image>, const cluster::Delta&)> follow) { follow_ = std::move(follow); }
+  std::unique_ptr<LocalController> give_controller() { return std::move(controller_); }
 
   // Asks, and runs the loop until there is an answer.  The answer's views live as long as the node.
   template <class Request>
@@ -92,7 +97,7 @@ class Node {
     KQ_CHECK(done());
   }
 
-  sim::MemoryFileSystem& disk_;
+  log::FileSystem& disk_;
   Logger logger_{-1, LogLevel::error};
   log::FileCache cache_{disk_, 64};
   InlinePool pool_;
@@ -106,6 +111,7 @@ class Node {
   std::unique_ptr<LocalController> controller_;
   std::shared_ptr<const cluster::Image> published_;
   std::vector<cluster::Delta> deltas_;
+  std::function<void(std::shared_ptr<const cluster::Image>, const cluster::Delta&)> follow_;
 };
 
 }  // namespace kq::broker
