@@ -265,7 +265,9 @@ awaitable<void> Connection::read_answers(std::shared_ptr<Connection> self) {
       continue;
     }
     if (Status read = self->read_some(reader, transfer); !read) self->close(std::move(read.error()));
-    if (reads % reads_in_a_turn_max == 0) co_await asio::post(self->loop_.context(), UseAwaitable{});
+    if (reads % reads_in_a_turn_max != 0) continue;
+    constexpr UseAwaitable awaited;
+    co_await asio::post(self->loop_.context(), awaited);
   }
   self->end();
 }
