@@ -43,8 +43,8 @@ Status Log::collect_indexes(Segment& segment, FlushWork& work) {
     work.files_.push_back(std::move(file));
     return {};
   };
-  KQ_TRY(collect(segment.offsets()));
   KQ_TRY(collect(segment.times()));
+  KQ_TRY(collect(segment.offsets()));
   return collect(segment.txns());
 }
 
@@ -81,6 +81,7 @@ Status FlushWork::run() const {
 }
 
 void Log::flushed(const FlushWork& work, Status& outcome) {
+  KQ_CHECK(work.guard_ == guard_);
   if (!outcome && !disk_full(outcome.error())) {
     // The kernel may have dropped the pages that it could not write: trying again would lie.
     failed_.store(true, std::memory_order_release);

@@ -208,7 +208,7 @@ Status Log::rebuild_missing_indexes(const std::vector<std::string>& names) {
     context_.logger.warning("log", segment->path(suffix::log) + " lacks an index: it is made anew");
     changed_ = true;
     const int64_t trusted_end = active ? options_.recovery_point : never;
-    if (auto found = segment->recover(trusted_end, options_.config, [](const BatchPlace&) {}); !found) return std::move(found.error());
+    if (auto found = segment->recover(trusted_end, Segment::Indexes::lost, options_.config, [](const BatchPlace&) {}); !found) return std::move(found.error());
     if (!active) KQ_TRY(segment->finish());
   }
   return {};
@@ -243,7 +243,7 @@ Result<int64_t> Log::recover() {
       break;
     }
     scanned = true;
-    KQ_TRY_ASSIGN(const auto found, segment.recover(options_.recovery_point, options_.config, note));
+    KQ_TRY_ASSIGN(const auto found, segment.recover(options_.recovery_point, Segment::Indexes::trusted_below, options_.config, note));
     end = found.next_offset;
     const bool last = i + 1 == segments_.size();
     if (found.good_end < segment.size()) {

@@ -1,7 +1,6 @@
 #include "broker/log/segment.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace kq::log {
 
@@ -253,12 +252,13 @@ Status Segment::finish() {
   KQ_TRY_ASSIGN(const TimeEntry largest, largest_timestamp());
   KQ_TRY_ASSIGN(const auto last, times_.last());
   if (largest.timestamp > (last ? last->timestamp : -1)) KQ_TRY(times_.append(largest));
-  KQ_TRY(offsets_.trim());
-  return times_.trim();
+  KQ_TRY(times_.trim());
+  return offsets_.trim();
 }
 
-// Where checking begins: at the last index entry below `trusted_end`, if the log agrees with it, else at the start.
-Result<int64_t> Segment::recovery_position(int64_t trusted_end) {
+// Checking begins at the last index entry below `trusted_end`, if the log agrees with it, else at the start.  Entries below that
+// point were synced together, so the time index knows all that lies before the offset index's last; they are left as they are.
+Result<Segment::RecoveryStart> Segment::start_recovery(int64_t trusted_end, Indexes indexes) {
   KQ_TRY_ASSIGN(const auto file, this->file());
   KQ_TRY_ASSIGN(const uint64_t size, file->size());
   size_ = static_cast<int64_t>(size);
@@ -267,25 +267,38 @@ Result<int64_t> Segment::recovery_position(int64_t trusted_end) {
   first_timestamp_.reset();
   KQ_TRY(txns_.truncate_to(trusted_end));
   KQ_TRY(offsets_.recover(trusted_end));
+  KQ_TRY(times_.recover(trusted_end));
   KQ_TRY_ASSIGN(const auto last, offsets_.last());
-  if (last && last->position < size_) {
+  KQ_TRY_ASSIGN(const auto last_time, times_.last());
+  largest_timestamp_ = last_time.value_or(TimeEntry{-1, base_offset_});
+  if (!last && indexes != Indexes::lost) return RecoveryStart{0, false};
+  if (indexes != Indexes::lost && last->position < size_ && last_time) {
     BatchScanner scanner(*file, last->position, size_, BatchScanner::look_up_buffer);
     KQ_TRY_ASSIGN(const Step step, scanner.next());
-    KQ_TRY(times_.recover(last->offset + 1));
-    KQ_TRY_ASSIGN(const auto last_time, times_.last());
-    if (step == Step::batch && scanner.batch().last_offset == last->offset && last_time) {
-      // The scan makes this entry again, as it was made: with the batch that it points at.
-      KQ_TRY_ASSIGN(const size_t entries, offsets_.count());
-      KQ_TRY(offsets_.keep(entries - 1));
-      bytes_since_index_entry_ = std::numeric_limits<int32_t>::max();
-      largest_timestamp_ = *last_time;
-      return last->position;
-    }
+    if (step == Step::batch && scanner.batch().last_offset == last->offset) return RecoveryStart{last->position, false};
   }
   KQ_TRY(offsets_.keep(0));
-  KQ_TRY(times_.recover(base_offset_));
+  KQ_TRY(times_.keep(0));
   largest_timestamp_ = TimeEntry{-1, base_offset_};
-  return 0;
+  return RecoveryStart{0, true};
+}
+
+// A batch whose index entry, if it has one, is there already.
+Status Segment::skim(const BatchPlace& batch) {
+  if (batch.position == 0) first_timestamp_ = batch.max_timestamp;
+  if (batch.max_timestamp > largest_timestamp_->timestamp) largest_timestamp_ = TimeEntry{batch.max_timestamp, batch.last_offset};
+  bytes_since_index_entry_ += batch.size;
+  return {};
+}
+
+// The time index first: it may know more than the offset index, but not less.
+Status Segment::save_indexes() {
+  KQ_TRY(times_.write_out());
+  KQ_TRY_ASSIGN(const auto times, times_.file());
+  KQ_TRY(times->sync());
+  KQ_TRY(offsets_.write_out());
+  KQ_TRY_ASSIGN(const auto offsets, offsets_.file());
+  return offsets->sync();
 }
 
 void Segment::set_synced(bool with_indexes) {

@@ -73,8 +73,9 @@ class Segment {
     int64_t next_offset;
     int64_t good_end;
   };
+  enum class Indexes { trusted_below, lost };
   template <class Visit>
-  Result<Recovered> recover(int64_t trusted_end, const LogConfig& config, Visit visit);
+  Result<Recovered> recover(int64_t trusted_end, Indexes indexes, const LogConfig& config, Visit visit);
 
   Result<std::shared_ptr<File>> file() { return home_.cache.open(place_, [this] { return path(suffix::log); }); }
   std::string path(const char* suffix) const { return home_.path(base_offset_, suffix); }
@@ -89,7 +90,13 @@ class Segment {
   Status note(const BatchPlace& batch, const LogConfig& config);
   Status take_back(File& file, bool& broken);
   Result<int64_t> first_timestamp();
-  Result<int64_t> recovery_position(int64_t trusted_end);
+  struct RecoveryStart {
+    int64_t position;
+    bool rebuild;                                        // the indexes are worth nothing
+  };
+  Result<RecoveryStart> start_recovery(int64_t trusted_end, Indexes indexes);
+  Status skim(const BatchPlace& batch);
+  Status save_indexes();
   Status replace_by_copy(int64_t position);
 
   const SegmentHome& home_;
@@ -109,13 +116,13 @@ class Segment {
 };
 
 template <class Visit>
-Result<Segment::Recovered> Segment::recover(int64_t trusted_end, const LogConfig& config, Visit visit) {
-  KQ_TRY_ASSIGN(const int64_t from, recovery_position(trusted_end));
+Result<Segment::Recovered> Segment::recover(int64_t trusted_end, Indexes indexes, const LogConfig& config, Visit visit) {
+  KQ_TRY_ASSIGN(const RecoveryStart start, start_recovery(trusted_end, indexes));
   int64_t next_offset = base_offset_;
-  int64_t good_end = from;
+  int64_t good_end = start.position;
   {
     KQ_TRY_ASSIGN(const auto file, this->file());
-    BatchScanner scanner(*file, from, size_, BatchScanner::scan_buffer);
+    BatchScanner scanner(*file, start.position, size_, BatchScanner::scan_buffer);
     for (;;) {
       KQ_TRY_ASSIGN(const Step step, scanner.next());
       if (step != Step::batch) break;
@@ -125,13 +132,14 @@ Result<Segment::Recovered> Segment::recover(int64_t trusted_end, const LogConfig
         KQ_TRY_ASSIGN(const bool whole, scanner.check_crc());
         if (!whole) break;
       }
-      KQ_TRY(note(batch, config));
+      KQ_TRY(start.rebuild || batch.last_offset >= trusted_end ? note(batch, config) : skim(batch));
       visit(batch);
       next_offset = batch.last_offset + 1;
       good_end = scanner.position();
     }
   }
   unsynced_ = true;
+  if (start.rebuild) KQ_TRY(save_indexes());
   return Recovered{next_offset, good_end};
 }
 
