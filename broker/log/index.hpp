@@ -88,6 +88,7 @@ class Index {
   void close() { home_.cache.close(place_); }
   bool unsynced() const { return unsynced_; }
   void set_synced() { unsynced_ = false; }
+  void set_unsynced() { unsynced_ = true; }
 
  private:
   static constexpr size_t block = 4096 / Entry::bytes;    // entries
@@ -151,6 +152,7 @@ class TxnIndex {
   void close() { home_.cache.close(place_); }
   bool unsynced() const { return unsynced_; }
   void set_synced() { unsynced_ = false; }
+  void set_unsynced() { unsynced_ = home_.cache.files().exists(path()); }
 
  private:
   static constexpr size_t bytes = 34;

@@ -9,6 +9,7 @@ Status Segment::create(const LogConfig& config, int64_t jitter_ms) {
   home_.cache.close(place_);
   KQ_TRY_ASSIGN(const auto file, home_.cache.open(place_, [this] { return path(suffix::log); }, OpenMode::create));
   KQ_TRY(file->truncate(0));
+  if (home_.cache.files().exists(txns_.path())) KQ_TRY(home_.cache.files().remove(txns_.path()));
   KQ_TRY(offsets_.create(config.segment_index_bytes));
   KQ_TRY(times_.create(config.segment_index_bytes));
   size_ = writeback_from_ = bytes_since_index_entry_ = 0;
@@ -265,6 +266,11 @@ Result<Segment::RecoveryStart> Segment::start_recovery(int64_t trusted_end, Inde
   writeback_from_ = size_;
   bytes_since_index_entry_ = 0;
   first_timestamp_.reset();
+  // Whoever was killed may have left more than the log unsynced.
+  unsynced_ = true;
+  txns_.set_unsynced();
+  offsets_.set_unsynced();
+  times_.set_unsynced();
   KQ_TRY(txns_.truncate_to(trusted_end));
   KQ_TRY(offsets_.recover(trusted_end));
   KQ_TRY(times_.recover(trusted_end));

@@ -138,7 +138,6 @@ Result<Segment::Recovered> Segment::recover(int64_t trusted_end, Indexes indexes
       good_end = scanner.position();
     }
   }
-  unsynced_ = true;
   if (start.rebuild) KQ_TRY(save_indexes());
   return Recovered{next_offset, good_end};
 }

@@ -318,10 +318,10 @@ class Story {
     auto work = bed_.log->prepare_flush(kind);
     if (!work) return must(faulty_, "preparing a flush failed for no reason");
     const auto meanwhile = random_.below(6);
-    const log::Log* before = bed_.log.get();
+    const int opens = opens_;
     if (meanwhile == 0) append();
     if (meanwhile == 1) truncate();
-    if (bed_.log.get() != before || bed_.log->failed() || bed_.files.stopped() || halfway_) return;
+    if (opens_ != opens || bed_.log->failed() || bed_.files.stopped() || halfway_) return;
     Status outcome = work->run();
     bed_.log->flushed(*work, outcome);
     if (!outcome) return must(faulty_, "a flush failed for no reason");
@@ -353,6 +353,7 @@ class Story {
   // A clean stop and start, a kill, or a power cut.
   void reopen(bool clean, bool power_cut) {
     pinned_.clear();
+    ++opens_;
     if (clean) {
       Status closed = bed_.log->close();
       if (!closed) {
@@ -586,6 +587,7 @@ class Story {
   std::optional<int64_t> halfway_;             // a truncation of which nobody knows how far it went; -1: to nothing at all
   int64_t promised_ = 0;                       // below it nothing may be lost
   int64_t highest_start_ = 0;
+  int opens_ = 0;
   bool faulty_ = false;
   uint64_t stop_in_ = 0;
 };
