@@ -127,6 +127,7 @@ awaitable<void> Fetch::pass() {
   set_->begin_pass();
   while (FetchedPartition* member = room_ > 0 || bytes_ == 0 || !incremental() ? set_->next_ready() : nullptr) {
     Found found{member, {}, resolve(*member)};
+    if (found.code == Code::none && !member->partition->is_open()) found.code = co_await member->partition->opened(call_.loop);
     if (found.code == Code::none) {
       const size_t bytes_max = std::min(room_, static_cast<size_t>(std::max(member->asked.partition_max_bytes, 0)));
       found.read = read(*member, bytes_max, bytes_ == 0, true);

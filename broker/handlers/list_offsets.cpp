@@ -49,7 +49,8 @@ awaitable<void> search(Broker& broker, Call& call, Partition& partition, int64_t
 
 awaitable<void> look_up(Broker& broker, Call& call, const ListOffsetsRequest& request, Partition& partition, const Asked& asked,
                         Answer& answer) {
-  answer.error_code = partition.check_leader(asked.current_leader_epoch);
+  answer.error_code = co_await partition.opened(call.loop);
+  if (answer.error_code == Code::none) answer.error_code = partition.check_leader(asked.current_leader_epoch);
   if (answer.error_code != Code::none) co_return;
   if (!known_in(call.version, asked.timestamp)) {
     answer.error_code = Code::unsupported_version;

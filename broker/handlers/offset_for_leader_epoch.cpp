@@ -19,7 +19,8 @@ awaitable<OffsetForLeaderEpochResponse> handle(Broker& broker, Call& call, const
         answer.error_code = image && image->partition(asked.partition) ? Code::not_leader_or_follower : Code::unknown_topic_or_partition;
         continue;
       }
-      answer.error_code = partition->check_leader(asked.current_leader_epoch);
+      answer.error_code = co_await partition->opened(call.loop);
+      if (answer.error_code == Code::none) answer.error_code = partition->check_leader(asked.current_leader_epoch);
       if (answer.error_code != Code::none) continue;
       const log::EpochEnd end = partition->end_offset_for_epoch(asked.leader_epoch);
       answer.leader_epoch = end.epoch;

@@ -1,0 +1,101 @@
+// The whole of kqd and the whole of libkq in one thread, on simulated network, disk and time, from a seed.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/broker.hpp"
+#include "libkq/base/log.hpp"
+#include "libkq/client/consumer.hpp"
+#include "libkq/client/producer.hpp"
+#include "libkq/net/memory.hpp"
+#include "tests/sim/memory_file_system.hpp"
+
+namespace kq::sim {
+
+// The broker's I/O pool: each piece of work is a turn of the loop of its own, so that requests come between.
+class LoopPool final : public broker::IoPool {
+ public:
+  explicit LoopPool(Loop& loop) : loop_(loop) {}
+  void submit(std::function<void()> work) override;
+  void drain() override;
+
+ private:
+  void run_one();
+
+  Loop& loop_;
+  std::deque<std::function<void()>> queue_;
+};
+
+// Installs simulated time and entropy while it lives.
+class SimulatedMachine {
+ public:
+  explicit SimulatedMachine(uint64_t seed);
+  ~SimulatedMachine();
+
+  Random random;
+  SimulatedTime time;
+
+ private:
+  Random entropy_;
+};
+
+struct WorldOptions {
+  MemoryNetworkFaults network{};
+  // The broker loses power after about so many operations on its disk, drawn anew after each start; 0: never.
+  uint64_t operations_per_life = 0;
+  broker::Settings broker{};                     // over the defaults of a simulated broker
+};
+
+// One broker, its disk, and the clients around it.  Everything that happens is a line of the trace, with its time.  The same seed gives the
+// same trace to the byte.
+class World {
+ public:
+  World(uint64_t seed, WorldOptions options);
+  ~World();
+  World(const World&) = delete;
+
+  // Runs until `done` or until so much simulated time has passed; whether it was done.  Starts the broker again whenever it has died.
+  bool run_until(const std::function<bool()>& done, Duration limit);
+  void stop_faults();                            // from here on nothing breaks any more
+  void restart_cleanly();
+
+  std::unique_ptr<client::Producer> producer(std::vector<client::Setting> settings);
+  // Reads a partition from its start until `count` records are there; the order is the partition's.
+  struct Read {
+    int64_t offset;
+    std::string value;
+  };
+  std::vector<Read> read(const std::string& topic, int32_t partition, size_t count);
+
+  void note(std::string_view what);              // a line of the trace
+  const std::string& trace() const { return trace_; }
+  int lives() const { return lives_; }           // how often the broker was started
+  Random& random() { return machine_.random; }
+
+ private:
+  void start_broker();
+  void end_broker(bool cleanly);
+  void draw_death();
+  void advance();                                // one step of the loop, or of time
+  template <class Done>
+  bool drive(const Done& done, Duration limit);
+
+  SimulatedMachine machine_;
+  WorldOptions options_;
+  Loop loop_;
+  MemoryNetwork network_;
+  MemoryFileSystem disk_;
+  LoopPool io_;
+  Logger log_;
+  std::unique_ptr<broker::Broker> broker_;
+  uint64_t operations_left_ = 0;                 // before the broker dies; 0: it does not
+  int lives_ = 0;
+  std::string trace_;
+  std::string unexpected_;                       // an exception that left a coroutine
+};
+
+}  // namespace kq::sim
