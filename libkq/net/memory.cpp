@@ -89,6 +89,7 @@ class MemoryStream final : public Stream {
     out_.bytes_held += moved;
     out_.segments.push_back(std::move(segment));
     out_.arrival.arm(out_.segments.front().arrival);
+    network.trace(peer_ + " < " + std::to_string(moved) + " bytes");
     cut_perhaps(network);
     return {Transfer::State::moved, moved};
   }

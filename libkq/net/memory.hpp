@@ -33,7 +33,7 @@ class MemoryNetwork final : public Network {
 
   void set_faults(const MemoryNetworkFaults& faults) { faults_ = faults; }
   void cut_all();                                       // as when a cable is pulled, or a process killed
-  void on_event(std::function<void(std::string)> trace) { trace_ = std::move(trace); }   // "connect", "cut", "refuse" with the peers
+  void on_event(std::function<void(std::string)> trace) { trace_ = std::move(trace); }   // "connect", "cut", "refuse", and each write, with the peers
 
  private:
   friend class MemoryConnection;
