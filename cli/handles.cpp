@@ -19,6 +19,9 @@ int exit_status(const kq_error* error) {
     case KQ_ERR_TRANSPORT:
     case KQ_ERR_REQUEST_TIMED_OUT: return exit_unreachable;
     case KQ_ERR_SYSTEM: return exit_io;
+    // To be tried again, says the protocol, as a new topic is not known everywhere at once; who typed a name wants to hear no.
+    case KQ_ERR_UNKNOWN_TOPIC_OR_PARTITION:
+    case KQ_ERR_UNKNOWN_TOPIC_ID: return exit_refused;
     default: return kq_error_verdict(error) == KQ_RETRY ? exit_unreachable : exit_refused;
   }
 }

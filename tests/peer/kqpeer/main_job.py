@@ -90,7 +90,7 @@ def get_offsets(setting, broker):
     assert offsets(records.BASE_TIME_MS + 4000)[0] == "timed:0:1", offsets(records.BASE_TIME_MS + 4000)
 
 
-@case("kafka-dump-log reads every file without complaint", config={"segment.bytes": "1048576", "log.segment.bytes": "1048576"}.items())
+@case("kafka-dump-log reads every file without complaint", config={"log.segment.bytes": "1048576"}.items())
 def dump_log(setting, broker):
     create_topic(broker, "dumped")
     for codec in records.CODECS:
