@@ -57,8 +57,8 @@ Result<std::optional<Bytes>> FrameBuffer::next() {
   const auto size = size_in_front();
   if (!size) return std::optional<Bytes>{};
   if (*size <= 0 || static_cast<size_t>(*size) > frame_bytes_max_) {
-    return Error{own_code::protocol, "a frame of " + std::to_string(*size) + " bytes: the peer does not speak Kafka's protocol, or " +
-                                         "sends more than the " + std::to_string(frame_bytes_max_) + " bytes that are allowed"};
+    return Error{own_code::protocol, "a frame of " + std::to_string(*size) + " bytes: the peer does not speak Kafka's protocol, " +
+                                         "or sends more than the " + std::to_string(frame_bytes_max_) + " bytes that are allowed"};
   }
   const size_t whole = frame_size_bytes + static_cast<size_t>(*size);
   if (end_ - begin_ < whole) return std::optional<Bytes>{};

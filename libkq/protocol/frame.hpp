@@ -14,8 +14,8 @@ namespace kq {
 constexpr size_t frame_size_bytes = 4;                   // the int32 in front; it does not count itself
 constexpr size_t frame_bytes_max_default = 104857600;    // socket.request.max.bytes
 
-// Cuts a stream of bytes into frames.  The owner reads into space(), says how much came by filled(), and takes frames by next() until
-// there is none.  Memory follows what has arrived, never what a length promises.  One thread at a time.
+// Cuts a stream of bytes into frames.  The owner reads into space(), says how much came by filled(), and takes frames by next()
+// until there is none.  Memory follows what has arrived, never what a length promises.  One thread at a time.
 class FrameBuffer {
  public:
   explicit FrameBuffer(size_t frame_bytes_max = frame_bytes_max_default) : frame_bytes_max_(frame_bytes_max) {}
@@ -68,8 +68,8 @@ struct RequestFrame {
   ApiKey api() const { return ApiKey{header.request_api_key}; }
   int16_t version() const { return header.request_api_version; }
 };
-// Reads a request's header.  An api that nobody knows, or a header that cannot be read: nothing, and the connection is to be closed.
-// Whether the version is one that is served is the caller's question.
+// Reads a request's header.  An api that nobody knows, or a header that cannot be read: nothing, and the connection is to be
+// closed.  Whether the version is one that is served is the caller's question.
 std::optional<RequestFrame> read_request(Bytes frame);
 
 struct ResponseFrame {
@@ -83,10 +83,11 @@ bool begin(std::vector<std::byte>& to, const RequestHeader&, int16_t header_vers
 bool begin(std::vector<std::byte>& to, const ResponseHeader&, int16_t header_version);
 }  // namespace frame_detail
 
-// Writes a whole frame, its size included, behind what `to` holds (one frame an Encoded, usually).  False: the message cannot be said in
-// this version, or is above 2 GiB; `to` is as it was.
+// Writes a whole frame, its size included, behind what `to` holds (one frame an Encoded, usually).  False: the message cannot be said
+// in this version, or is above 2 GiB; `to` is as it was.
 template <class Message, class Header>
-[[nodiscard]] bool encode_frame(const Header& header, int16_t header_version, const Message& message, int16_t version, Encoded& to) {
+[[nodiscard]] bool encode_frame(const Header& header, int16_t header_version, const Message& message, int16_t version,
+                                Encoded& to) {
   const size_t at = to.bytes.size(), splices = to.splices.size(), before = to.size();
   if (frame_detail::begin(to.bytes, header, header_version) && encode(message, version, to)) {
     const size_t size = to.size() - before - frame_size_bytes;

@@ -9,8 +9,8 @@ namespace kq {
 
 enum class Secrets : bool { hidden, shown };
 
-// A visitor (wire.hpp) that appends one message as JSON on one line: names as in the schema, bytes and records in hex, ids in Kafka's 22
-// characters, tagged fields where they would be sent, unknown ones under "_tags".  Secrets (passwords, salts, tokens, whole
+// A visitor (wire.hpp) that appends one message as JSON on one line: names as in the schema, bytes and records in hex, ids in Kafka's
+// 22 characters, tagged fields where they would be sent, unknown ones under "_tags".  Secrets (passwords, salts, tokens, whole
 // envelopes) become "***".  Which configuration values are secret only the caller knows.
 class JsonPrinter {
  public:

@@ -1,8 +1,9 @@
 // The few bytes that tell which message a record of an internal topic holds (wire.md, 3 and 8).
 //
 //   metadata, remote log    value: uvarint 1, uvarint type, uvarint version, message; no key
-//   coordinators            key: int16 type, the key message in version 0; value: int16 version, message (a null value: a tombstone)
-//   control batches         key: int16 version 0, int16 type; value of abort and commit: int16 version, message; of KRaft's: the message
+//   coordinators            key: int16 type, the key message in version 0; value: int16 version, message; null: a tombstone
+//   control batches         key: int16 version 0, int16 type; value: of abort and commit int16 version and message, of KRaft's the
+//                           message alone
 #pragma once
 
 #include "libkq/protocol/wire.hpp"

@@ -1,5 +1,5 @@
-// Reading, writing and sizing messages: visitors for the fields() that generate.py prints.  wire.md's encodings live here and in wire.cpp
-// alone.
+// Reading, writing and sizing messages: visitors for the fields() that generate.py prints.  wire.md's encodings live here and in
+// wire.cpp alone.
 //
 // What a visitor offers to fields():
 //   wire.version, wire.flexible             of the message that is walked
@@ -206,9 +206,9 @@ struct Encoded {
 
 constexpr size_t copied_records_bytes_max = 1024;        // shorter records are cheaper copied than sent apart
 
-// Writes one message behind what is in `bytes`; without `bytes` it only counts.  With `splices` long records are left out, and those
-// from elsewhere may be.  Sticky: what cannot be said in this version (a null, a string too long, a field that the version lacks) makes
-// ok() false, and refused() names the field.
+// Writes one message behind what is in `bytes`; without `bytes` it only counts.  With `splices` long records are left out, and there
+// may be records from elsewhere.  Sticky: what cannot be said in this version (a null, a string too long, a field that the version
+// lacks) makes ok() false, and refused() names the field.
 class Writer {
  public:
   Writer(std::vector<std::byte>* bytes, std::vector<Splice>* splices, int16_t version_of_message, bool is_flexible)

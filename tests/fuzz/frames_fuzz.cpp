@@ -1,5 +1,5 @@
-// A stream of bytes as a broker meets it: cut into frames, each read as a request.  The first byte is the size of the pieces in which it
-// arrives.
+// A stream of bytes as a broker meets it: cut into frames, each read as a request.  The first byte is the size of the pieces in
+// which it arrives.
 #include <algorithm>
 #include <cstdlib>
 

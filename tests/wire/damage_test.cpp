@@ -1,8 +1,9 @@
-// Damaged messages: each vector cut off at each byte, and with each byte changed.  Under the sanitizers nothing may be read that is
-// not there; what is allocated is counted.
+// Damaged messages: each vector cut off at each byte, and with each byte changed.  The sanitizers see what is read and is not there;
+// what is allocated is counted.
 #include <cstdlib>
 #include <new>
 
+#include "libkq/base/random.hpp"
 #include "tests/wire/vectors.hpp"
 
 #include "tests/unit/cmocka.hpp"                       // last: it has a macro called fail
@@ -78,8 +79,8 @@ void a_message_with_any_byte_changed_is_refused_or_another_message(void**) {
     Exact bytes{vector.bytes};
     for (size_t i = 0; i < vector.bytes.size(); ++i) {
       const std::byte whole = bytes[i];
-      const std::byte values[] = {~whole, whole ^ std::byte{1}, whole ^ std::byte{0x80}, std::byte{0}, std::byte{0xff}, std::byte{0x7f},
-                                  whole ^ std::byte{2}, std::byte{1}};
+      const std::byte values[] = {~whole,       whole ^ std::byte{1}, whole ^ std::byte{2}, whole ^ std::byte{0x80},
+                                  std::byte{0}, std::byte{1},         std::byte{0x7f},      std::byte{0xff}};
       for (size_t change = 0; change < changes; ++change) {
         bytes[i] = values[++number % std::size(values)];
         const bool ok = read(vector, bytes.bytes());
@@ -112,11 +113,11 @@ void names_without_letters_cannot_balloon(void**) {
 }
 
 void random_bytes_are_refused_or_a_message(void**) {
-  uint64_t state = 1;
-  const auto next = [&] { return state = state * 6364136223846793005u + 1442695040888963407u, static_cast<uint8_t>(state >> 56); };
+  Random random{1};
+  const auto next = [&] { return static_cast<int>(random.below(256)); };
   for (const Entry& entry : all_messages()) {
     for (int round = 0; round < 200; ++round) {
-      std::vector<std::byte> noise(next() % 128);
+      std::vector<std::byte> noise(random.below(128));
       for (std::byte& b : noise) b = static_cast<std::byte>(next() & (round % 2 ? 0xff : 3));    // small numbers get further
       const auto version = static_cast<int16_t>(entry.oldest + next() % (entry.newest - entry.oldest + 1));
       Vector vector;

@@ -1,4 +1,4 @@
-// What clients, brokers and controllers said to each other: each request and each answer is read and written again, frame by frame.
+// What clients, brokers and controllers said to each other: each request and each answer is read and written again.
 #include <map>
 
 #include "tests/wire/vectors.hpp"
@@ -9,13 +9,15 @@ namespace kq {
 namespace {
 
 // Reads `bytes` behind a header and writes both again.
-void check(const std::string& where, const Entry* entry, int16_t version, Bytes frame, Bytes body, std::vector<std::byte> header) {
+void check(const std::string& where, const Entry* entry, int16_t version, Bytes frame, Bytes body,
+           std::vector<std::byte> header) {
   assert_non_null(entry);
   const Walked walked = entry->walk(body, version);
   if (!walked.ok) fail_msg("%s: cannot be read", where.c_str());
   if (walked.left != 0) fail_msg("%s: %zu bytes are left", where.c_str(), walked.left);
   header.insert(header.end(), walked.bytes.begin(), walked.bytes.end());
-  if (!std::equal(header.begin(), header.end(), frame.begin(), frame.end())) fail_msg("%s: is written otherwise: %s", where.c_str(), walked.json.c_str());
+  if (!std::equal(header.begin(), header.end(), frame.begin(), frame.end()))
+    fail_msg("%s: is written otherwise: %s", where.c_str(), walked.json.c_str());
 }
 
 void check_exchange(const std::string& where, const boost::json::object& line) {

@@ -90,7 +90,7 @@ bool same(const json::value& a, const json::value& b) {
   }
   if (a.is_array() && b.is_array()) {
     const json::array &left = a.get_array(), &right = b.get_array();
-    return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](const auto& x, const auto& y) { return same(x, y); });
+    return std::equal(left.begin(), left.end(), right.begin(), right.end(), same);
   }
   return a == b;
 }
