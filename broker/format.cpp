@@ -9,8 +9,13 @@
 namespace kq::broker {
 namespace {
 
+// Not by way of another name: until meta.properties is there, nobody reads it, and the next format writes it again.
 Status write_file(log::FileSystem& files, const std::string& path, Bytes content) {
-  return log::replace_file(files, path, as_text(content));
+  KQ_TRY_ASSIGN(const auto file, files.open(path, log::OpenMode::create));
+  const Bytes pieces[] = {content};
+  KQ_TRY(file->write_at(0, pieces));
+  KQ_TRY(file->truncate(content.size()));
+  return file->sync();
 }
 
 // Feature levels of a fresh 4.2 cluster: records that its controller writes first.
@@ -54,9 +59,10 @@ Status format_one(const FormatRequest& request, log::LogDirectory& directory, co
     KQ_TRY(request.files.make_directory(path));
     KQ_TRY(write_file(request.files, path + "/" + cluster::SnapshotId{}.file_name(),
                       first_snapshot(request.config, meta.directory_id, request.now_ms)));
+    KQ_TRY(request.files.sync_directory(path));
   }
-  KQ_TRY(directory.format(meta));
-  return request.files.sync_directory(directory.path());
+  KQ_TRY(request.files.sync_directory(directory.path()));
+  return directory.format(meta);
 }
 
 }  // namespace
