@@ -64,6 +64,8 @@ void Broker::publish(std::shared_ptr<const cluster::Image> next, const cluster::
 
 std::vector<Listener> Broker::listening() const { return server_ ? server_->bound() : std::vector<Listener>{}; }
 
+void Broker::refuse() { server_->shut(); }
+
 awaitable<void> Broker::disconnect() {
   if (server_) co_await server_->close();
   if (storage_) storage_->stop_background();

@@ -49,6 +49,7 @@ struct Broker {
   Status start();
   Status stop();
   void abandon();                                // like stop(), but the logs are left as by a crash
+  void refuse();                                 // closes everything without waiting: after a fault in kqd itself
   awaitable<void> disconnect();                  // no connection and no timer any more.  On the first loop
   Status close();                                // after disconnect(): the logs.  Blocks
   std::vector<Listener> listening() const;       // with the ports that were taken

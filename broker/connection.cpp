@@ -49,7 +49,13 @@ void Connection::close(std::string_view reason) {
   room_.notify();
 }
 
-awaitable<void> Connection::run(std::shared_ptr<Connection> connection) { co_await connection->read_and_serve(); }
+awaitable<void> Connection::run(std::shared_ptr<Connection> connection) {
+  try {
+    co_await connection->read_and_serve();
+  } catch (const std::bad_alloc&) {
+    connection->close("out of memory");
+  }
+}
 
 awaitable<void> Connection::read_and_serve() {
   while (!stream_->closed()) {

@@ -22,12 +22,18 @@ SocketOptions socket_options(const Config& config) {
 
 }  // namespace
 
-Instance::Instance(const Config& config, int log_descriptor, LogLevel level)
-    : log_(log_descriptor, level), network_(tcp_network(socket_options(config))), io_(std::make_unique<ThreadPool>(config.num_io_threads)) {}
+Instance::Instance(const Config& config, int log_descriptor, LogLevel level, Failed failed)
+    : log_(log_descriptor, level), network_(tcp_network(socket_options(config))),
+      io_(std::make_unique<ThreadPool>(config.num_io_threads, std::move(failed))) {}
 
-Result<std::unique_ptr<Instance>> Instance::start(Config config, int log_descriptor, LogLevel level,
-                                                  std::function<void(std::exception_ptr)> failed) {
-  std::unique_ptr<Instance> instance(new Instance(config, log_descriptor, level));
+Result<std::unique_ptr<Instance>> Instance::start(Config config, int log_descriptor, LogLevel level, Failed told) {
+  auto failing = std::make_shared<std::atomic<Broker*>>(nullptr);
+  const Failed failed = [failing, told = std::move(told)](std::exception_ptr what) {
+    if (Broker* broker = failing->load()) broker->refuse();
+    told(std::move(what));
+  };
+  std::unique_ptr<Instance> instance(new Instance(config, log_descriptor, level, failed));
+  instance->failing_ = failing;
   std::vector<Loop*> loops;
   for (int i = 0; i < loop_count(config); ++i) {
     Loop& loop = instance->threads_.emplace_back(std::make_unique<LoopThread>("kq-loop"))->loop();
@@ -38,10 +44,12 @@ Result<std::unique_ptr<Instance>> Instance::start(Config config, int log_descrip
       .files = log::real_file_system(), .network = *instance->network_, .loops = loops, .io = *instance->io_, .log = instance->log_};
   instance->broker_ = std::make_unique<Broker>(std::move(config), std::move(environment));
   KQ_TRY(instance->broker_->start());
+  failing->store(instance->broker_.get());
   return instance;
 }
 
 Instance::~Instance() {
+  failing_->store(nullptr);
   if (broker_ && !stopped_) broker_->abandon();
 }
 

@@ -12,16 +12,19 @@ namespace kq::broker {
 // Takes nothing of the process but threads, descriptors and memory: no signal, no limit, no directory.  One thread at a time.
 class Instance {
  public:
-  // `failed` is called, on any thread, when an invariant broke: nothing can be relied on from then on.
-  static Result<std::unique_ptr<Instance>> start(Config, int log_descriptor, LogLevel, std::function<void(std::exception_ptr)> failed);
+  using Failed = std::function<void(std::exception_ptr)>;
+
+  // `failed` is called, on any thread, when an invariant broke: nothing can be relied on from then on, and nothing more is served.
+  static Result<std::unique_ptr<Instance>> start(Config, int log_descriptor, LogLevel, Failed failed);
   ~Instance();                                          // without stop(): as after a crash, but for the connections
 
   Status stop();
   std::vector<Listener> listening() const { return broker_->listening(); }
 
  private:
-  Instance(const Config&, int log_descriptor, LogLevel);
+  Instance(const Config&, int log_descriptor, LogLevel, Failed);
 
+  std::shared_ptr<std::atomic<Broker*>> failing_;       // who stops serving when something fails; null: nobody (any more)
   Logger log_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<IoPool> io_;

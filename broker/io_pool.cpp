@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "libkq/base/signals.hpp"
+
 namespace kq::broker {
 
 awaitable<void> IoPool::run(Loop& loop, std::function<void()> work) {
@@ -16,7 +18,10 @@ awaitable<void> IoPool::run(Loop& loop, std::function<void()> work) {
 void ThreadPool::submit(std::function<void()> work) {
   std::lock_guard lock(mutex_);
   queue_.push_back(std::move(work));
-  if (idle_ < queue_.size() && threads_.size() < static_cast<size_t>(threads_max_)) threads_.emplace_back(&ThreadPool::serve, this);
+  if (idle_ < queue_.size() && threads_.size() < static_cast<size_t>(threads_max_)) {
+    const SignalsBlocked blocked;
+    threads_.emplace_back(&ThreadPool::serve, this);
+  }
   work_there_.notify_one();
 }
 
@@ -32,9 +37,18 @@ void ThreadPool::serve() {
     auto work = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    work();
+    run_one(work);
     work = nullptr;                                        // what it holds dies outside the lock
     lock.lock();
+  }
+}
+
+void ThreadPool::run_one(const std::function<void()>& work) const {
+  if (!failed_) return work();
+  try {
+    work();
+  } catch (...) {
+    failed_(std::current_exception());
   }
 }
 

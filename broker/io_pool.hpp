@@ -27,7 +27,9 @@ class IoPool {
 // Threads are started when there is work for them, at most `threads_max`: a broker that was never asked anything has none.
 class ThreadPool final : public IoPool {
  public:
-  explicit ThreadPool(int threads_max) : threads_max_(threads_max) {}
+  // What work throws goes to `failed`, on the thread that did it; where that is empty, the process ends.
+  explicit ThreadPool(int threads_max, std::function<void(std::exception_ptr)> failed = nullptr)
+      : threads_max_(threads_max), failed_(std::move(failed)) {}
   ~ThreadPool() override;
 
   void submit(std::function<void()> work) override;
@@ -35,8 +37,10 @@ class ThreadPool final : public IoPool {
 
  private:
   void serve();
+  void run_one(const std::function<void()>& work) const;
 
   const int threads_max_;
+  const std::function<void(std::exception_ptr)> failed_;
   std::mutex mutex_;
   std::condition_variable work_there_, all_done_;
   std::deque<std::function<void()>> queue_;

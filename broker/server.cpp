@@ -110,14 +110,20 @@ void Server::released(const std::string& address) {
   if (--open_ == 0 && closing_) broker_.env.loops.front()->post([signal = one_left_] { signal->notify(); });
 }
 
-awaitable<void> Server::close() {
-  closing_ = true;
-  for (const auto& listener : listeners_) listener->close();
+void Server::shut() {
+  if (closing_.exchange(true)) return;
+  broker_.env.loops.front()->post([this] {
+    for (const auto& listener : listeners_) listener->close();
+  });
   for (const auto& worker : workers_) {
     worker->loop.post([&worker = *worker] {
       for (Connection& connection : worker.connections) connection.close("");
     });
   }
+}
+
+awaitable<void> Server::close() {
+  shut();
   while (open_ > 0 || accepting_ > 0) co_await one_left_->wait();
 }
 

@@ -42,6 +42,8 @@ class Server {
   Status bind();
   const std::vector<Listener>& bound() const { return bound_; }          // with the ports that were taken
   void accept();
+  // Begins to close listeners and connections.  Any thread, any number of times.
+  void shut();
   // Returns when no listener is open and every connection is gone.  On the first loop.
   awaitable<void> close();
   int open_connections() const { return open_; }

@@ -77,7 +77,7 @@ void Driver::run(const std::function<void()>& call) {
     done = true;
     bell.ring();
   });
-  wait(bell, Instant::max(), [&] { return done.load(); });
+  wait_unless(bell, Instant::max(), [&] { return done.load(); }, [] { return false; });     // `call` may refer to our caller's stack
   std::lock_guard lock(alive);
 }
 

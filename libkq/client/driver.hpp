@@ -40,11 +40,16 @@ class Driver {
   // rings the bell.  On a host-driven loop the caller is the host's thread, and drives the loop meanwhile.
   template <class Ready>
   bool wait(Bell& bell, Instant deadline, const Ready& ready) {
+    return wait_unless(bell, deadline, ready, [this] { return faulty(); });
+  }
+
+  template <class Ready, class Hopeless>
+  bool wait_unless(Bell& bell, Instant deadline, const Ready& ready, const Hopeless& hopeless) {
     for (;;) {
       const uint64_t seen = bell.count();
       if (ready()) return true;
       const Instant now = Clock::now();
-      if (now >= deadline || faulty()) return false;
+      if (now >= deadline || hopeless()) return false;
       if (hosted() && loop_->step()) continue;
       if (hosted() && bell.count() == seen) sleep(deadline);
       if (!hosted()) bell.wait(seen, deadline - now > fault_check ? now + fault_check : deadline);
@@ -98,10 +103,11 @@ template <class T>
 Result<T> Driver::await(std::function<awaitable<Result<T>>()> tell) {
   const auto story = std::make_shared<driver_detail::Story<T>>(std::move(tell));
   loop_->post([this, story] { loop_->spawn(driver_detail::tell(story)); });
-  wait(story->bell, Instant::max(), [&] {
+  const bool ended = wait(story->bell, Instant::max(), [&] {
     std::lock_guard lock(story->mutex);
     return story->end.has_value();
   });
+  if (!ended) return *fault();
   return std::move(*story->end);
 }
 

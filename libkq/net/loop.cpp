@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "libkq/base/signals.hpp"
+
 namespace kq {
 namespace {
 
@@ -53,6 +55,8 @@ Loop::Loop(Kind kind) : kind_(kind), context_(1), work_(context_.get_executor())
 }
 
 Loop::~Loop() {
+  if (forked())
+    for (const WatchedDescriptor& watched : watched_) ::close(watched.descriptor_);
   if (epoll_ >= 0) ::close(epoll_);
   if (wake_ >= 0) ::close(wake_);
 }
@@ -165,7 +169,8 @@ awaitable<bool> Loop::wait_until(Signal& signal, Instant deadline) {
 }
 
 Watch::Watch(Loop& loop, int descriptor)
-    : loop_(loop), descriptor_(descriptor), read_(loop.context()), write_(loop.context()) {
+    : WatchedDescriptor(descriptor), loop_(loop), read_(loop.context()), write_(loop.context()) {
+  loop.watched_.push_back(*this);
   epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.ptr = this}};
   KQ_CHECK(epoll_ctl(loop.epoll_, EPOLL_CTL_ADD, descriptor, &event) == 0);
 }
@@ -185,6 +190,7 @@ void Watch::cancel() {
 }
 
 LoopThread::LoopThread(const char* name) {
+  const SignalsBlocked blocked;
   thread_ = std::thread([this] { loop_.run(); });
   pthread_setname_np(thread_.native_handle(), name);
 }

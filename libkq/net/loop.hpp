@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 #include <functional>
 #include <memory>
@@ -35,6 +36,13 @@ class Timer : public boost::intrusive::set_base_hook<boost::intrusive::optimize_
   Loop& loop_;
   std::function<void()> fired_;
   Instant deadline_{};
+};
+
+// What a loop knows of the descriptors in its epoll set: in the child of a fork it closes them, for the streams that own them are
+// held by coroutines that will never go on there.
+struct WatchedDescriptor : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  explicit WatchedDescriptor(int number) : descriptor_(number) {}
+  int descriptor_;
 };
 
 // One thread at a time drives a loop, and everything on it belongs to that thread; only post(), stop() and wake() may be called
@@ -92,6 +100,7 @@ class Loop {
   asio::executor_work_guard<Executor> work_;
   BufferPool buffers_;
   Timers timers_;
+  boost::intrusive::list<WatchedDescriptor, boost::intrusive::constant_time_size<false>> watched_;
   int epoll_ = -1;
   int wake_ = -1;                                      // eventfd
   std::atomic<bool> wake_pending_{false};
@@ -103,7 +112,7 @@ class Loop {
 
 // A descriptor in the loop's epoll set, edge triggered: after an operation has said EAGAIN, wait for the next edge.
 // At most one coroutine waits for each direction.  cancel() wakes both; they find what they awaited still blocked, or closed.
-class Watch {
+class Watch : private WatchedDescriptor {
  public:
   Watch(Loop& loop, int descriptor);                   // does not own the descriptor
   ~Watch();
@@ -120,7 +129,6 @@ class Watch {
   void on_events(uint32_t events);
 
   Loop& loop_;
-  int descriptor_;
   Signal read_, write_;
 };
 

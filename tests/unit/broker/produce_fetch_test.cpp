@@ -299,6 +299,7 @@ static void records_survive_a_stop_and_a_kill(void**) {
   bed.connect()->ask(produce(topic, 0, batch));
   assert_true(bed.stop().ok());
   bed.start();
+  assert_string_equal(told(bed.connect()->ask(fetch(topic, {{0, 0}}))).c_str(), "p0 0:a");
   bed.connect()->ask(produce(topic, 0, batch));
   assert_true(bed.stop(false).ok());
   bed.files.restart();
