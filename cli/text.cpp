@@ -65,7 +65,7 @@ std::optional<int64_t> parse_calendar(const std::string& text) {
 std::string grouped(int64_t number) {
   std::string digits = std::to_string(number);
   const size_t first = digits[0] == '-' ? 1 : 0;
-  for (size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, ",");
+  for (size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, 1, ',');
   return digits;
 }
 

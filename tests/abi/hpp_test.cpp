@@ -1,4 +1,5 @@
 // What kq.hpp and kq.h say of bad calls, without a broker: nothing is undefined, everything is told.
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +96,12 @@ static int an_unreachable_cluster_is_told_by_poll_and_send() {
   return 0;
 }
 
+static size_t descriptors() {
+  size_t count = 0;
+  for (int i = 0; i < 256; ++i) count += fcntl(i, F_GETFD) >= 0;
+  return count;
+}
+
 static int handles_of_the_parent_answer_forked_in_a_child() {
   const kq::Config config{{"bootstrap.servers", "127.0.0.1:1"}};
   auto producer = std::make_unique<kq::Producer>(config);
@@ -102,12 +109,14 @@ static int handles_of_the_parent_answer_forked_in_a_child() {
   auto admin = std::make_unique<kq::Admin>(config);
   const pid_t child = fork();
   if (child == 0) {
+    const size_t before = descriptors();
     kq::Error error;
     producer->send({.topic = "t", .value = "v"}, error);
     bool good = error.code() == KQ_ERR_FORKED && error.verdict() == KQ_FATAL;
     consumer->poll(0ms, error);
     good = good && error.code() == KQ_ERR_FORKED;
     producer.reset(), consumer.reset(), admin.reset();
+    good = good && descriptors() < before;
     // A handle of the child's own works as ever.
     kq::Producer own(config);
     good = good && !own.try_send({.topic = "t", .value = "v"});

@@ -81,19 +81,15 @@ awaitable<Result<bool>> find_offsets(std::shared_ptr<Cluster> cluster, std::vect
     topics.insert(query.topic);
   }
   for (const std::string& topic : topics) cluster->want_topic(topic);
-  const Backoff backoff = cluster->options().retry;
-  for (int failures = 1;; ++failures) {
+  for (;;) {
     for (const auto& [leader, asked] : by_leader(*cluster, queries)) co_await ask(cluster, leader, asked, isolation_level, deadline);
     if (std::ranges::none_of(queries, pending)) break;
-    Status refreshed = co_await cluster->refreshed(deadline);
+    Status refreshed = co_await cluster->refreshed(deadline);           // comes no more often than retry.backoff.ms
     if (!refreshed) {
       for (OffsetQuery& query : queries)
         if (pending(query)) query.error = refreshed.error();
       break;
     }
-    const Instant next = Clock::now() + backoff.after(failures, cluster->random());
-    if (failures > 1 && next >= deadline) break;
-    if (failures > 1) co_await cluster->loop().sleep_until(next);
   }
   for (const std::string& topic : topics) cluster->unwant_topic(topic);
   co_return true;

@@ -35,16 +35,13 @@ Result<std::vector<int32_t>> read_brokers(std::string_view list);
 template <class Message, class Codes>
 awaitable<Result<Reply<typename Message::Response>>> ask_controller(std::shared_ptr<Cluster> cluster, const Message& message,
                                                                     Instant deadline, Codes codes) {
-  Backoff backoff = cluster->options().retry;
-  for (int failures = 1;; ++failures) {
+  for (;;) {
     auto reply = co_await cluster->request(controller_node, message, deadline);
     if (!reply) co_return reply;
     const std::vector<Code> all = codes(reply->message);
     if (std::ranges::find(all, Code::not_controller) == all.end()) co_return reply;
-    const Instant next = Clock::now() + backoff.after(failures, cluster->random());
-    if (next >= deadline) co_return reply;
-    cluster->refresh();
-    co_await cluster->loop().sleep_until(next);
+    Status refreshed = co_await cluster->refreshed(deadline);           // comes no more often than retry.backoff.ms
+    if (!refreshed) co_return reply;
   }
 }
 
