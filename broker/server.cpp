@@ -23,6 +23,7 @@ ConnectionLimits limits_of(const Config& config) {
 Server::Server(Broker& broker)
     : broker_(broker), limits_(limits_of(broker.config)), one_left_(std::make_shared<Signal>(broker.env.loops.front()->context())) {
   for (Loop* loop : broker.env.loops) workers_.push_back(std::make_unique<Worker>(*loop));
+  to_shut_ = 1 + static_cast<int>(workers_.size());
 }
 
 Server::~Server() = default;
@@ -114,17 +115,26 @@ void Server::shut() {
   if (closing_.exchange(true)) return;
   broker_.env.loops.front()->post([this] {
     for (const auto& listener : listeners_) listener->close();
+    was_shut();
   });
   for (const auto& worker : workers_) {
-    worker->loop.post([&worker = *worker] {
+    worker->loop.post([this, &worker = *worker] {
       for (Connection& connection : worker.connections) connection.close("");
+      was_shut();
     });
   }
 }
 
+// The signal is held apart: once the last has been counted, close() may return and the server be gone.
+void Server::was_shut() {
+  Loop& first = *broker_.env.loops.front();
+  const auto signal = one_left_;
+  if (--to_shut_ == 0) first.post([signal] { signal->notify(); });
+}
+
 awaitable<void> Server::close() {
   shut();
-  while (open_ > 0 || accepting_ > 0) co_await one_left_->wait();
+  while (open_ > 0 || accepting_ > 0 || to_shut_ > 0) co_await one_left_->wait();
 }
 
 }  // namespace kq::broker

@@ -56,6 +56,7 @@ class Server {
   void serve(Worker&, PendingStream&, const std::string& listener);
   std::unique_ptr<Admission> admit(std::string_view peer);              // null: too many from there
   void released(const std::string& address);
+  void was_shut();
 
   Broker& broker_;
   ConnectionLimits limits_;
@@ -67,6 +68,7 @@ class Server {
   std::atomic<int> open_{0};                            // connections, from the moment they are accepted
   std::atomic<int> accepting_{0};                       // coroutines
   std::atomic<bool> closing_{false};
+  std::atomic<int> to_shut_;                            // the listeners, and each loop's connections: what shut() has yet to reach
   std::shared_ptr<Signal> one_left_;                    // the first loop's: close() looks again
   std::mutex mutex_;
   std::map<std::string, int> by_address_;               // counted only where a limit is set

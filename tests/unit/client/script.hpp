@@ -15,7 +15,7 @@ namespace kq::client {
 //   [ 5ms] t-0 x2 failed: …
 class Script {
  public:
-  explicit Script(SenderOptions options = {}) : sender_(options), memory_(std::make_shared<SendMemory>(1 << 20, 1 << 20)) {}
+  explicit Script(SenderOptions options = {}) : memory_(std::make_shared<SendMemory>(1 << 20, 1 << 20)), sender_(options) {}
 
   // A producer with an id, a broker 1 that is connected, and t-0 led by it.
   void ready() {
@@ -127,11 +127,11 @@ class Script {
   void say(const std::string& line) { text_ += "[" + std::to_string(to_ms(now_.time_since_epoch())) + "ms] " + line + "\n"; }
 
   Instant now_{};
-  Sender sender_;
   std::shared_ptr<SendMemory> memory_;
   std::map<std::pair<std::string, int32_t>, std::unique_ptr<Lane>> lanes_;
   std::map<uint64_t, std::vector<BatchRef>> requests_;
   std::vector<BatchRef> finished_;
+  Sender sender_;                                  // goes first: it has lists of the batches above
   std::string text_;
 };
 
