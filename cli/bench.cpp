@@ -1,7 +1,8 @@
 // kq bench produce|consume: what a record costs, through the public calls alone.
 //
-// Honest by construction: one send for each record, each with its own bytes; every delivery is asked for and counted; a consumed record's key
-// and value are read byte by byte into a sum.  What is measured begins after a warm-up, so connecting and first allocations are left out.
+// Honest by construction: one send for each record, each with its own bytes; every delivery is asked for and counted; a
+// consumed record's key and value are read byte by byte into a sum.  What is measured begins after a warm-up, so connecting and
+// first allocations are left out.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -42,7 +43,9 @@ class Meter {
 
  private:
   static double now() { return std::chrono::duration<double>(Progress::Clock::now().time_since_epoch()).count(); }
-  static double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; }
+  static double seconds(const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  }
   static rusage usage() {
     rusage usage = {};
     getrusage(RUSAGE_SELF, &usage);
@@ -68,12 +71,15 @@ void report(const Common& common, const Meter& meter, uint64_t records, uint64_t
     return;
   }
   print(fmt::format("{}, {} in {}: {}/s, {}/s\n", counted(records, "record"), human_bytes(static_cast<double>(bytes)),
-                    human_seconds(wall), grouped(static_cast<int64_t>(count / wall)), human_bytes(static_cast<double>(bytes) / wall)));
-  print(fmt::format("processor: {:.2f} s user, {:.2f} s system; {:.3f} s for a million records\n", user, system, (user + system) / count * 1e6));
+                    human_seconds(wall), grouped(static_cast<int64_t>(count / wall)),
+                    human_bytes(static_cast<double>(bytes) / wall)));
+  print(fmt::format("processor: {:.2f} s user, {:.2f} s system; {:.3f} s for a million records\n", user, system,
+                    (user + system) / count * 1e6));
   for (auto& [name, value] : more) print(fmt::format("{}: {}\n", std::string(name), boost::json::serialize(value)));
 }
 
-// Values for records: a window that moves over random bytes and carries the record's number, or the lines of a file over and over.
+// Values for records: a window that moves over random bytes and carries the record's number, or the lines of a file over and
+// over.
 class Values {
  public:
   explicit Values(const BenchOptions& options) : size_(options.size) {

@@ -22,8 +22,9 @@ int show(const Common& common) {
   Table table({{"node", true}, {"address"}, {"rack"}, {"state"}, {"controller"}});
   const Rows nodes = cluster.nested(0, "nodes");
   for (size_t i = 0; i < nodes.size(); ++i)
-    table.add({nodes.int64(i, "node"), fmt::format("{}:{}", nodes.string(i, "host"), nodes.int64(i, "port")).c_str(), nodes.string(i, "rack").c_str(),
-               nodes.int64(i, "fenced") == 1 ? "fenced" : "running", nodes.int64(i, "node") == cluster.int64(0, "controller") ? "yes" : ""});
+    table.add({nodes.int64(i, "node"), fmt::format("{}:{}", nodes.string(i, "host"), nodes.int64(i, "port")).c_str(),
+               nodes.string(i, "rack").c_str(), nodes.int64(i, "fenced") == 1 ? "fenced" : "running",
+               nodes.int64(i, "node") == cluster.int64(0, "controller") ? "yes" : ""});
   if (for_json(common.output)) {
     print_json({{"cluster_id", cluster.string(0, "cluster_id")},
                 {"controller", cluster.int64(0, "controller")},

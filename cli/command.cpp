@@ -10,7 +10,9 @@
 namespace kq::cli {
 namespace {
 
-void set(kq_config* config, const std::string& key, const std::string& value) { check(kq_config_set(config, key.c_str(), value.c_str())); }
+void set(kq_config* config, const std::string& key, const std::string& value) {
+  check(kq_config_set(config, key.c_str(), value.c_str()));
+}
 
 // ~/.config/kq/kq.properties, where that is there.
 std::string own_config_file() {

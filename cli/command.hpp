@@ -17,7 +17,7 @@ struct Common {
   std::string config_file;              // --config
   std::vector<std::string> properties;  // -X key=value, the last word
   Output output = Output::automatic;
-  int timeout_ms = 10'000;              // for one question to the cluster
+  int timeout_ms = 10'000;  // for one question to the cluster
   bool quiet = false;
 
   // The defaults of kq's own, then the file, then -X, then -b.  `defaults` are key, value, key, value...
@@ -47,8 +47,8 @@ void add_completion(const Commands&);
 void catch_interrupts();
 bool interrupted();
 int interrupt_fd();
-// Waits until one of the descriptors is readable, an interrupt came, or the time is over: true where it is the first of them.  A descriptor
-// of -1 is left out.
+// Waits until one of the descriptors is readable, an interrupt came, or the time is over: true where it is the first of them.
+// A descriptor of -1 is left out.
 bool wait_readable(int one, int other, int timeout_ms);
 
 }  // namespace kq::cli

@@ -47,7 +47,8 @@ complete -o default -F _kq kq
 )bash";
 
 // "      kq/topic) choices='create list ... --help' ;;" for every command; collects their paths.
-void describe_command(const CLI::App& app, const std::string& path, const std::string& inherited, std::string& cases, std::string& paths) {
+void describe_command(const CLI::App& app, const std::string& path, const std::string& inherited, std::string& cases,
+                      std::string& paths) {
   std::string options = inherited;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames())
@@ -71,7 +72,8 @@ int print_bash(const CLI::App& root) {
 }  // namespace
 
 void add_completion(const Commands& commands) {
-  CLI::App* app = commands.root.add_subcommand("completion", "Print a shell's completion script")->fallthrough()->require_subcommand(1);
+  CLI::App* app =
+      commands.root.add_subcommand("completion", "Print a shell's completion script")->fallthrough()->require_subcommand(1);
   CLI::App* bash = app->add_subcommand("bash", "For bash")->fallthrough();
   bash->footer("Example:\n  source <(kq completion bash)");
   bash->callback([&root = commands.root, &action = commands.action] { action = [&root] { return print_bash(root); }; });

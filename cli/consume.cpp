@@ -72,7 +72,8 @@ std::vector<kq_topic_partition> Reader::partitions_asked() {
   std::vector<kq_topic_partition> partitions;
   for (const int32_t number : numbers) {
     if (number < 0 || number >= count)
-      throw Failure{exit_refused, fmt::format("topic {} has {} partitions, so the last one is {}, not {}", options_.topic, count, count - 1, number)};
+      throw Failure{exit_refused, fmt::format("topic {} has {} partitions, so the last one is {}, not {}", options_.topic, count,
+                                              count - 1, number)};
     kq_topic_partition partition = KQ_TOPIC_PARTITION_INIT;
     partition.topic = options_.topic.c_str();
     partition.partition = number;
@@ -89,11 +90,14 @@ std::vector<kq_topic_partition> Reader::at_time(const std::vector<kq_topic_parti
 
 void Reader::set_starts(std::vector<kq_topic_partition>& partitions) {
   if (!options_.from_time.empty()) {
-    const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    const int64_t now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     const auto time = parse_time(options_.from_time, now);
     if (!time)
-      throw Failure{exit_usage, "--from takes 2024-05-01, 2024-05-01T10:00:00Z, milliseconds since 1970, or how long ago: 30s, 15m, 2h, 1d; not '" +
-                                    options_.from_time + "'"};
+      throw Failure{
+          exit_usage,
+          "--from takes 2024-05-01, 2024-05-01T10:00:00Z, milliseconds since 1970, or how long ago: 30s, 15m, 2h, 1d; not '" +
+              options_.from_time + "'"};
     partitions = at_time(partitions, *time);
     for (auto& partition : partitions)
       if (partition.offset < 0) partition.offset = KQ_LATEST;  // nothing that new
@@ -109,7 +113,8 @@ void Reader::set_starts(std::vector<kq_topic_partition>& partitions) {
   }
   const auto first = at_time(partitions, KQ_EARLIEST);
   partitions = at_time(partitions, KQ_LATEST);
-  for (size_t i = 0; i < partitions.size(); ++i) partitions[i].offset = std::max(first[i].offset, partitions[i].offset + *options_.offset);
+  for (size_t i = 0; i < partitions.size(); ++i)
+    partitions[i].offset = std::max(first[i].offset, partitions[i].offset + *options_.offset);
 }
 
 // The ends as they are now: what is written later is not waited for.
@@ -176,8 +181,9 @@ int Reader::run() {
   write_out();
   flush();
   if (!for_json(common_.output) && (isatty(STDERR_FILENO) || options_.until_end))
-    note(common_, fmt::format("{}: {}, {}, {}", options_.topic, counted(records_, "record"), human_bytes(static_cast<double>(bytes_)),
-                              human_seconds(progress_.seconds())));
+    note(common_,
+         fmt::format("{}: {}, {}, {}, {}", options_.topic, counted(records_, "record"), human_bytes(static_cast<double>(bytes_)),
+                     human_seconds(progress_.seconds()), rate(records_, progress_.seconds())));
   return exit_done;
 }
 
@@ -185,12 +191,17 @@ int Reader::run() {
 
 void add_consume(const Commands& commands) {
   auto options = std::make_shared<ConsumeOptions>();
-  CLI::App* app = commands.root.add_subcommand("consume", "Print the records of a topic, from now on or from an earlier point")->fallthrough();
+  CLI::App* app = commands.root.add_subcommand("consume", "Print the records of a topic, from now on or from an earlier point")
+                      ->fallthrough();
   app->add_option("topic", options->topic, "The topic")->required();
-  app->add_option("-p,--partition", options->partitions, "Only these partitions, with commas")->delimiter(',')->allow_extra_args(false);
+  app->add_option("-p,--partition", options->partitions, "Only these partitions, with commas")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   auto* beginning = app->add_flag("--from-beginning", options->from_beginning, "Start with the first record that is still there");
-  auto* offset = app->add_option("--offset", options->offset, "Start at this offset; negative: that many before the end")->excludes(beginning);
-  app->add_option("--from", options->from_time, "Start at a time: 2024-05-01T10:00:00Z, milliseconds since 1970, or how long ago (15m, 2h, 1d)")
+  auto* offset = app->add_option("--offset", options->offset, "Start at this offset; negative: that many before the end")
+                     ->excludes(beginning);
+  app->add_option("--from", options->from_time,
+                  "Start at a time: 2024-05-01T10:00:00Z, milliseconds since 1970, or how long ago (15m, 2h, 1d)")
       ->excludes(beginning)
       ->excludes(offset);
   app->add_flag("--until-end", options->until_end, "Stop at the end as it is now");
@@ -199,7 +210,8 @@ void add_consume(const Commands& commands) {
   app->add_option("--null", options->null_text, "What a null key or value is printed as (default: nothing)");
   app->add_flag("--read-committed", options->read_committed, "Leave out records of open and aborted transactions");
   app->footer(
-      "Format: %t topic, %p partition, %o offset, %e leader epoch, %T timestamp (ms), %d timestamp (ISO 8601), %k key, %v value,\n"
+      "Format: %t topic, %p partition, %o offset, %e leader epoch, %T timestamp (ms), %d timestamp (ISO 8601), %k key, %v "
+      "value,\n"
       "%K and %V their lengths (-1: null), %h headers, %% a percent sign; \\n \\t \\r \\0 \\xHH.\n\n"
       "Examples:\n"
       "  kq consume orders\n"

@@ -1,7 +1,7 @@
 // kq.h's objects with an owner, and its errors as a way out.
 //
-// Every failure ends a command, so here alone in kq an error is thrown: `Failure` carries what a person reads and the exit status, and main
-// prints it.
+// Every failure ends a command, so here alone in kq an error is thrown: `Failure` carries what a person reads and the exit
+// status, and main prints it.
 #pragma once
 
 #include <kq/kq.h>

@@ -19,8 +19,8 @@ class LineReader {
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  // The next line without its line feed, valid until the next call; nothing at the end.  Throws Failure where a file cannot be read.
-  // A line that is not there yet is read by `fill`.
+  // The next line without its line feed, valid until the next call; nothing at the end.  Throws Failure where a file cannot be
+  // read. A line that is not there yet is read by `fill`.
   std::optional<std::string_view> next();
   // True when next() would have to read: then the caller may wait for the descriptor first.
   bool must_read() const { return !whole_line_buffered() && !at_end_; }

@@ -20,13 +20,16 @@ constexpr const char* exit_statuses =
 void add_common_options(CLI::App& root, Common& common) {
   static const std::map<std::string, Output> outputs = {
       {"auto", Output::automatic}, {"table", Output::table}, {"tsv", Output::tsv}, {"json", Output::json}};
-  root.add_option("-b,--bootstrap-servers", common.bootstrap, "Brokers to ask first, host:port with commas (default: localhost:9092)")
+  root.add_option("-b,--bootstrap-servers", common.bootstrap,
+                  "Brokers to ask first, host:port with commas (default: localhost:9092)")
       ->envname("KQ_BOOTSTRAP_SERVERS");
-  root.add_option("-F,--config", common.config_file, "A properties file of client settings (default: ~/.config/kq/kq.properties)")->envname("KQ_CONFIG");
+  root.add_option("-F,--config", common.config_file, "A properties file of client settings (default: ~/.config/kq/kq.properties)")
+      ->envname("KQ_CONFIG");
   root.add_option("-X,--property", common.properties, "A client setting, key=value; may be given again")->allow_extra_args(false);
   root.add_option("-o,--output", common.output, "auto (a table on a terminal, else tsv), table, tsv or json")
       ->transform(CLI::CheckedTransformer(outputs, CLI::ignore_case).description(""));
-  root.add_option("--timeout", common.timeout_ms, "How long one question to the cluster may take, in milliseconds")->capture_default_str();
+  root.add_option("--timeout", common.timeout_ms, "How long one question to the cluster may take, in milliseconds")
+      ->capture_default_str();
   root.add_flag("-q,--quiet", common.quiet, "No summaries and no progress");
   root.set_version_flag("--version", [] { return std::string("kq ") + kq_version(); });
 }

@@ -88,7 +88,8 @@ Run::Run(const Common& common, const ProduceOptions& options)
   for (const std::string& header : options_.headers) {
     const size_t equals = header.find('=');
     if (equals == std::string::npos) throw Failure{exit_usage, "--header takes name=value, not '" + header + "'"};
-    headers_.push_back({.key = header.data(), .key_len = equals, .value = header.data() + equals + 1, .value_len = header.size() - equals - 1});
+    headers_.push_back(
+        {.key = header.data(), .key_len = equals, .value = header.data() + equals + 1, .value_len = header.size() - equals - 1});
   }
   Common with_codec = common;
   if (!options.codec.empty()) with_codec.properties.push_back("compression.type=" + options.codec);
@@ -96,8 +97,8 @@ Run::Run(const Common& common, const ProduceOptions& options)
   int32_t partitions = 0;
   check(kq_producer_partition_count(producer_.get(), options.topic.c_str(), common.timeout_ms, &partitions));
   if (options.partition >= partitions)
-    throw Failure{exit_refused, fmt::format("topic {} has {} partitions, so the last one is {}, not {}", options.topic, partitions, partitions - 1,
-                                            options.partition)};
+    throw Failure{exit_refused, fmt::format("topic {} has {} partitions, so the last one is {}, not {}", options.topic,
+                                            partitions, partitions - 1, options.partition)};
 }
 
 void Run::set_bytes(const void*& data, size_t& length, std::optional<std::string_view> bytes) const {
@@ -214,12 +215,18 @@ int Run::summary() {
   if (for_json(common_.output)) {
     boost::json::object partitions;
     for (const auto& [partition, count] : per_partition_) partitions[std::to_string(partition)] = count;
-    print_json({{"topic", options_.topic}, {"records", delivered_}, {"failed", failed_}, {"bytes", bytes_}, {"seconds", seconds}, {"partitions", partitions}});
+    print_json({{"topic", options_.topic},
+                {"records", delivered_},
+                {"failed", failed_},
+                {"bytes", bytes_},
+                {"seconds", seconds},
+                {"partitions", partitions}});
   } else {
     if (failed_ > failures_shown_max) note(common_, fmt::format("... and {} more", failed_ - failures_shown_max));
     if (sent_ > 0 || failed_ > 0)
-      note(common_, fmt::format("{}: {}, {}, in {}, {}{}", options_.topic, counted(delivered_, "record"), human_bytes(static_cast<double>(bytes_)),
-                                counted(per_partition_.size(), "partition"), human_seconds(seconds),
+      note(common_, fmt::format("{}: {}, {}, in {}, {}, {}{}", options_.topic, counted(delivered_, "record"),
+                                human_bytes(static_cast<double>(bytes_)), counted(per_partition_.size(), "partition"),
+                                human_seconds(seconds), rate(delivered_, seconds),
                                 failed_ ? fmt::format("; {} could not be delivered", failed_) : ""));
   }
   if (interrupted()) return exit_interrupted;
@@ -242,17 +249,21 @@ int produce(const Common& common, const ProduceOptions& options) {
 
 void add_produce(const Commands& commands) {
   auto options = std::make_shared<ProduceOptions>();
-  CLI::App* app = commands.root.add_subcommand("produce", "Send lines of files or of the standard input as records")->fallthrough();
+  CLI::App* app =
+      commands.root.add_subcommand("produce", "Send lines of files or of the standard input as records")->fallthrough();
   app->add_option("topic", options->topic, "The topic")->required();
   app->add_option("file", options->files, "Files to read (default, and '-': the standard input)");
-  app->add_option("-p,--partition", options->partition, "The partition of all records (default: by the key, as Kafka's own clients do)");
-  auto* delimiter = app->add_option("-K,--key-delimiter", options->key_delimiter,
-                                    "A line is key, delimiter, value; one without the delimiter goes without a key (\\t and \\xHH are understood)");
+  app->add_option("-p,--partition", options->partition,
+                  "The partition of all records (default: by the key, as Kafka's own clients do)");
+  auto* delimiter = app->add_option(
+      "-K,--key-delimiter", options->key_delimiter,
+      "A line is key, delimiter, value; one without the delimiter goes without a key (\\t and \\xHH are understood)");
   app->add_option("--key-field", options->key_field, "The key is this field of the line, from 1; the value is the whole line")
       ->check(CLI::PositiveNumber)
       ->excludes(delimiter);
   app->add_option("--field-separator", options->field_separator, "What separates fields (default: blanks and tabs)");
-  app->add_option("-H,--header", options->headers, "A header of every record, name=value; may be given again")->allow_extra_args(false);
+  app->add_option("-H,--header", options->headers, "A header of every record, name=value; may be given again")
+      ->allow_extra_args(false);
   auto* null_text = app->add_option("--null", options->null_text, "A key or value with this text is null");
   app->add_option("-i,--input", options->input, "lines, or json: a line holds a record as 'kq consume -o json' prints it")
       ->check(CLI::IsMember({"lines", "json"}));

@@ -29,8 +29,8 @@ void Progress::update(uint64_t records, uint64_t bytes) {
     const double part = std::min(1.0, static_cast<double>(bytes) / static_cast<double>(total_bytes_));
     const auto filled = static_cast<size_t>(part * bar_columns);
     const double left = part > 0 ? elapsed / part - elapsed : 0;
-    line = fmt::format("[{}{}] {:3.0f} %  {}  {} left", std::string(filled, '#'), std::string(bar_columns - filled, '.'), part * 100, line,
-                       human_seconds(left));
+    line = fmt::format("[{}{}] {:3.0f} %  {}  {} left", std::string(filled, '#'), std::string(bar_columns - filled, '.'),
+                       part * 100, line, human_seconds(left));
   }
   fmt::print(stderr, "\r\033[K{}", line);
   drawn_ = true;

@@ -25,7 +25,8 @@ RecordFormat::RecordFormat(std::string_view format, std::string null_text) : nul
       plain.clear();
       pieces_.push_back({field, ""});
     } else {
-      throw Failure{exit_usage, std::string("--format does not know %") + field + "; known are %t %p %o %e %T %d %k %v %K %V %h %%"};
+      throw Failure{exit_usage,
+                    std::string("--format does not know %") + field + "; known are %t %p %o %e %T %d %k %v %K %V %h %%"};
     }
   }
   if (!plain.empty()) pieces_.push_back({'\0', std::move(plain)});

@@ -21,8 +21,8 @@ void append_json(std::string& out, const kq_record& record);
 // What a line asks to send.  Owns its bytes; `record()` points into it.
 class JsonRecord {
  public:
-  // Topic, partition, key, value, headers and timestamp are taken; other fields (offset, ...) are left alone, so what `consume` wrote can be
-  // sent again.  Returns what is wrong with the line, or an empty string.
+  // Topic, partition, key, value, headers and timestamp are taken; other fields (offset, ...) are left alone, so what `consume`
+  // wrote can be sent again.  Returns what is wrong with the line, or an empty string.
   std::string parse(std::string_view line);
 
   std::optional<int32_t> partition;

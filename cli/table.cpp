@@ -29,7 +29,8 @@ std::string heading_of(const std::string& name) {
 
 // How many columns of a terminal a UTF-8 text takes, near enough: one for each code point.
 size_t width(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) != 0x80; }));
 }
 
 void written(bool well) {

@@ -12,7 +12,7 @@ namespace kq::cli {
 class Table {
  public:
   struct Column {
-    std::string name;           // of the JSON field; the heading is the same in capitals, without underscores
+    std::string name;  // of the JSON field; the heading is the same in capitals, without underscores
     bool right_aligned = false;
   };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -73,6 +74,10 @@ std::string counted(uint64_t number, const char* noun) {
   return grouped(static_cast<int64_t>(number)) + " " + noun + (number == 1 ? "" : "s");
 }
 
+std::string rate(uint64_t records, double seconds) {
+  return grouped(static_cast<int64_t>(static_cast<double>(records) / std::max(seconds, 1e-6))) + "/s";
+}
+
 std::string human_bytes(double bytes) {
   static constexpr std::array units = {"B", "kB", "MB", "GB", "TB", "PB"};
   size_t unit = 0;
@@ -94,8 +99,8 @@ std::string iso_time(int64_t milliseconds) {
   tm parts = {};
   const time_t time = seconds;
   gmtime_r(&time, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                     parts.tm_min, parts.tm_sec, rest);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                     parts.tm_hour, parts.tm_min, parts.tm_sec, rest);
 }
 
 std::optional<int64_t> parse_time(std::string_view text, int64_t now_ms) {

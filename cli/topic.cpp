@@ -54,7 +54,8 @@ int create(const Common& common, const CreateOptions& options) {
   Table table({{"topic"}, {"partitions", true}, {"replication_factor", true}, {"topic_id"}});
   for (size_t i = 0; i < rows.size(); ++i)
     if (!rows.error(i))
-      table.add({rows.string(i, "topic").c_str(), rows.int64(i, "partitions"), rows.int64(i, "replication_factor"), rows.string(i, "topic_id").c_str()});
+      table.add({rows.string(i, "topic").c_str(), rows.int64(i, "partitions"), rows.int64(i, "replication_factor"),
+                 rows.string(i, "topic_id").c_str()});
   if (!common.quiet) table.print(common.output);
   return report(rows, "create", options.if_not_exists ? KQ_ERR_TOPIC_ALREADY_EXISTS : KQ_ERR_NONE);
 }
@@ -65,7 +66,8 @@ int list(const Common& common, const Names& names) {
   std::map<std::string, size_t> sorted;
   for (size_t i = 0; i < rows.size(); ++i) sorted[rows.string(i, "topic")] = i;
   Table table({{"topic"}, {"partitions", true}, {"topic_id"}});
-  for (const auto& [topic, i] : sorted) table.add({topic.c_str(), rows.int64(i, "partitions"), rows.string(i, "topic_id").c_str()});
+  for (const auto& [topic, i] : sorted)
+    table.add({topic.c_str(), rows.int64(i, "partitions"), rows.string(i, "topic_id").c_str()});
   table.print(common.output);
   return report(rows, "list");
 }
@@ -87,7 +89,9 @@ Offsets offsets_at(const Common& common, kq_admin* admin, const Rows& topics, in
     for (size_t k = 0; k < partitions.size(); ++k) {
       if (!first) request.item();
       first = false;
-      request.set("topic", topics.string(i, "topic")).set("partition", partitions.int64(k, "partition")).set("timestamp", timestamp);
+      request.set("topic", topics.string(i, "topic"))
+          .set("partition", partitions.int64(k, "partition"))
+          .set("timestamp", timestamp);
     }
   }
   Offsets offsets;
@@ -119,7 +123,13 @@ std::map<std::string, boost::json::object> own_configs(const Common& common, kq_
 }
 
 Table partition_table(const Rows& topics, size_t row, const Offsets& first, const Offsets& last) {
-  Table table({{"partition", true}, {"leader", true}, {"replicas"}, {"isr"}, {"first_offset", true}, {"end_offset", true}, {"records", true}});
+  Table table({{"partition", true},
+               {"leader", true},
+               {"replicas"},
+               {"isr"},
+               {"first_offset", true},
+               {"end_offset", true},
+               {"records", true}});
   const Rows partitions = topics.nested(row, "partitions");
   for (size_t k = 0; k < partitions.size(); ++k) {
     const std::pair key(topics.string(row, "topic"), partitions.int64(k, "partition"));
@@ -161,7 +171,8 @@ int describe_topics(const Common& common, const Names& names) {
     }
     if (for_terminal(common.output)) {
       print(fmt::format("{}{}  id {}\n", i ? "\n" : "", topic, topics.string(i, "topic_id")));
-      for (const auto& [key, value] : configs[topic]) print(fmt::format("  {} = {}\n", std::string(key), std::string(value.as_string())));
+      for (const auto& [key, value] : configs[topic])
+        print(fmt::format("  {} = {}\n", std::string(key), std::string(value.as_string())));
     }
     table.print(common.output);
   }
@@ -188,24 +199,30 @@ int add_partitions(const Common& common, const GrowOptions& options) {
 }
 
 template <class Options>
-CLI::App* verb(const Commands& commands, CLI::App* noun, const char* name, const char* what, int (*run)(const Common&, const Options&),
-               std::shared_ptr<Options> options) {
+CLI::App* verb(const Commands& commands, CLI::App* noun, const char* name, const char* what,
+               int (*run)(const Common&, const Options&), std::shared_ptr<Options> options) {
   CLI::App* app = noun->add_subcommand(name, what)->fallthrough();
-  app->callback([=, &common = commands.common, &action = commands.action] { action = [=, &common] { return run(common, *options); }; });
+  app->callback(
+      [=, &common = commands.common, &action = commands.action] { action = [=, &common] { return run(common, *options); }; });
   return app;
 }
 
 }  // namespace
 
 void add_topic(const Commands& commands) {
-  CLI::App* noun = commands.root.add_subcommand("topic", "Create, list, describe, delete and grow topics")->fallthrough()->require_subcommand(1);
+  CLI::App* noun = commands.root.add_subcommand("topic", "Create, list, describe, delete and grow topics")
+                       ->fallthrough()
+                       ->require_subcommand(1);
 
   auto creation = std::make_shared<CreateOptions>();
   CLI::App* app = verb(commands, noun, "create", "Create topics", create, creation);
   app->add_option("topic", creation->topics, "Names of the topics")->required();
-  app->add_option("-p,--partitions", creation->partitions, "How many partitions each gets (default: the broker's num.partitions)");
-  app->add_option("-r,--replication-factor", creation->replication_factor, "On how many brokers each is kept (default: the broker's)");
-  app->add_option("-c,--topic-config", creation->configs, "A configuration of the topic, key=value; may be given again")->allow_extra_args(false);
+  app->add_option("-p,--partitions", creation->partitions,
+                  "How many partitions each gets (default: the broker's num.partitions)");
+  app->add_option("-r,--replication-factor", creation->replication_factor,
+                  "On how many brokers each is kept (default: the broker's)");
+  app->add_option("-c,--topic-config", creation->configs, "A configuration of the topic, key=value; may be given again")
+      ->allow_extra_args(false);
   app->add_flag("--if-not-exists", creation->if_not_exists, "A topic that is there already is no error");
   app->add_flag("--validate-only", creation->validate_only, "Ask whether it would work, and create nothing");
   app->footer("Examples:\n  kq topic create orders -p 6\n  kq topic create audit -c retention.ms=-1 -c cleanup.policy=compact");
@@ -228,7 +245,9 @@ void add_topic(const Commands& commands) {
   app = verb(commands, noun, "add-partitions", "Give a topic more partitions", add_partitions, growth);
   app->add_option("topic", growth->topic, "Name of the topic")->required();
   app->add_option("--to", growth->total, "How many partitions it shall have in all")->required();
-  app->footer("Keys go to other partitions afterwards: records of one key are no longer in one order.\n\nExample:\n  kq topic add-partitions orders --to 12");
+  app->footer(
+      "Keys go to other partitions afterwards: records of one key are no longer in one order.\n\nExample:\n  kq topic "
+      "add-partitions orders --to 12");
 }
 
 }  // namespace kq::cli

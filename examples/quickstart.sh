@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From a bare machine to records in kq and back: installs what the build needs, builds, starts kqd on a fresh directory, streams this machine's own
-# package log through it, checks that every line came back, and stops kqd.  Asks nothing; leaves nothing but the build directory.
+# From a bare machine to records in kq and back: installs what the build needs, builds, starts kqd on a fresh directory, streams
+# this machine's own package log through it, checks that every line came back, and stops kqd.  Asks nothing; leaves nothing but
+# the build directory.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -75,11 +76,13 @@ say "the cost of a record"
 "$kq" bench produce load --records 1000000 -o table | head -n 2
 "$kq" bench consume load --records 1000000 -o table | head -n 2
 
-say "on disk, as Apache Kafka keeps it"
-(cd "$work/data" && du -ch --apparent-size packages-* | sed 's/^/  /' && ls packages-0 | sed 's/^/  packages-0\//')
-
 say "stop"
 kill -TERM "$kqd_pid"
 wait "$kqd_pid" || { echo "kqd stopped with status $?"; exit 1; }
 kqd_pid=
 echo "kqd stopped cleanly"
+
+say "on disk, as Apache Kafka keeps it"
+cd "$work/data"
+du -ch packages-* | sed 's/^/  /'
+du -h packages-0/* | sed 's/^/  /'

@@ -2,8 +2,8 @@
 #
 #   install_packages SECTION...    installs what packaging/packages.txt names under these headings and the system lacks
 #
-# Asks nothing, says what it does, and does nothing where all is there.  Elsewhere than on Debian and its kin it names the list and goes on:
-# the build then says what it misses.
+# Asks nothing, says what it does, and does nothing where all is there.  Elsewhere than on Debian and its kin it names the list
+# and goes on: the build then says what it misses.
 
 packages_file=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/packages.txt
 
@@ -14,8 +14,8 @@ packages_in() {
     inside && NF && !/^#/' "$packages_file" | sort -u
 }
 
-# What of these sections is not installed: of each line the first alternative that apt offers counts (the first one where it offers none, so that
-# apt names it in its error).  One call of apt-cache: it takes half a second however little it is asked.
+# What of these sections is not installed: of each line the first alternative that apt offers counts (the first one where it
+# offers none, so that apt names it in its error).  One call of apt-cache: it takes half a second however little it is asked.
 packages_missing() {
   apt-cache policy $(packages_in "$@" | tr '|' ' ') | awk -v lines="$(packages_in "$@")" '
     /^[^ ]/ { name = substr($1, 1, length($1) - 1) }

@@ -52,8 +52,8 @@ count() {
   done
 }
 
-# configure KIND: the build directory of that kind, set up once.  With asan compiling costs more than the tests' own run, so it goes without
-# optimisation and with line numbers alone: a third of the time.
+# configure KIND: the build directory of that kind, set up once.  With asan compiling costs more than the tests' own run, so it
+# goes without optimisation and with line numbers alone: a third of the time.
 configure() {
   local kind=$1 options=(-Ddebug=true -Db_ndebug=false -Dwerror=true)
   case $kind in
@@ -65,7 +65,7 @@ configure() {
   [ -f "$builds/$kind/build.ninja" ] && return
   if [ "$kind" = fuzz ]; then                       # libFuzzer comes with clang alone
     local clang
-    clang=$(compgen -c clang++ | sort -V | tail -n 1)
+    clang=$(compgen -c clang++ | grep -xE 'clang\+\+(-[0-9]+)?' | sort -V | tail -n 1)
     [ -n "$clang" ] || { echo "fuzz: no clang++ here" >&2; return 1; }
     CC=${clang/++/} CXX=$clang meson setup "$builds/$kind" "${options[@]}"
   else

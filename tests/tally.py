@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Counts single test cases for tests/run.sh: prints `pass NAME` or `fail NAME` for each.
 
-  tally.py meson SUITE testlog.json    what `meson test` left behind: cases of CMocka or TAP inside each program, else the program itself
+  tally.py meson SUITE testlog.json    what `meson test` left behind: cases of CMocka or TAP in each program, else the program
   tally.py tap SUITE output            TAP as a suite printed it
 
-Nothing that ought to be there goes missing in silence: a program that dies counts as a failure beside the cases it got through, as does a suite
-without a case, and a TAP stream that ends before its plan.
+Nothing that ought to be there goes missing in silence: a program that dies counts as a failure beside the cases it got
+through, as does a suite without a case, and a TAP stream that ends before its plan.
 """
+
 import json
 import re
 import sys

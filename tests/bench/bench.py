@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs the clients and brokers of tests/bench/run.sh and prints the table.
 
-Each client's own work is measured by the client (processor time of its process between the end of a warm-up and the last delivery, or record); the
-broker's from /proc around the client's run, over all records that it got, warm-up too.  Apache Kafka is warmed with records first, page cache is
-recycled before each run, and every figure is the median of the runs.
+Each client's own work is measured by the client (processor time of its process between the end of a warm-up and the last
+delivery, or record); the broker's from /proc around the client's run, over all records that it got, warm-up too.  Apache
+Kafka is warmed with records first, page cache is recycled before each run, and every figure is the median of the runs.
 """
+
 import argparse
 import itertools
 import json
@@ -52,25 +53,79 @@ class Clients:
         self.bin, self.options = options.bin, options
 
     def kq(self, work, broker, topic, acks):
-        settings = [f"linger.ms={LINGER_MS}", f"batch.size={self.options.batch}", f"buffer.memory={BUFFER_BYTES}",
-                    f"max.in.flight.requests.per.connection={IN_FLIGHT}", f"acks={acks}", f"enable.idempotence={'true' if acks == 'all' else 'false'}"]
-        common = [str(self.bin / "cli/kq"), "bench", work, topic, "-b", broker.address, "-n", str(self.options.records), "-o", "json", "-q"]
+        settings = [
+            f"linger.ms={LINGER_MS}",
+            f"batch.size={self.options.batch}",
+            f"buffer.memory={BUFFER_BYTES}",
+            f"max.in.flight.requests.per.connection={IN_FLIGHT}",
+            f"acks={acks}",
+            f"enable.idempotence={'true' if acks == 'all' else 'false'}",
+        ]
+        common = [
+            str(self.bin / "cli/kq"),
+            "bench",
+            work,
+            topic,
+            "-b",
+            broker.address,
+            "-n",
+            str(self.options.records),
+            "-o",
+            "json",
+            "-q",
+        ]
         if work == "consume":
             return common
-        return [*common, "-s", str(self.options.size), "--warmup", str(WARMUP), "-p", "0", *(part for item in settings for part in ("-X", item))]
+        return [
+            *common,
+            "-s",
+            str(self.options.size),
+            "--warmup",
+            str(WARMUP),
+            "-p",
+            "0",
+            *(part for item in settings for part in ("-X", item)),
+        ]
 
     def librdkafka(self, work, broker, topic, acks):
-        settings = [f"linger.ms={LINGER_MS}", f"batch.size={self.options.batch}", "batch.num.messages=1000000", f"max.in.flight={IN_FLIGHT}",
-                    "queue.buffering.max.messages=1000000", f"queue.buffering.max.kbytes={BUFFER_BYTES >> 10}", f"acks={acks}",
-                    f"enable.idempotence={'true' if acks == 'all' else 'false'}", "log_level=3"]
+        settings = [
+            f"linger.ms={LINGER_MS}",
+            f"batch.size={self.options.batch}",
+            "batch.num.messages=1000000",
+            f"max.in.flight={IN_FLIGHT}",
+            "queue.buffering.max.messages=1000000",
+            f"queue.buffering.max.kbytes={BUFFER_BYTES >> 10}",
+            f"acks={acks}",
+            f"enable.idempotence={'true' if acks == 'all' else 'false'}",
+            "log_level=3",
+        ]
         if work == "consume":
             settings = ["check.crcs=true", "log_level=3"]
-        return [str(self.bin / "tests/bench/rdkafka_bench"), work, broker.address, topic, str(self.options.records), str(self.options.size), str(WARMUP),
-                *settings]
+        return [
+            str(self.bin / "tests/bench/rdkafka_bench"),
+            work,
+            broker.address,
+            topic,
+            str(self.options.records),
+            str(self.options.size),
+            str(WARMUP),
+            *settings,
+        ]
 
     def franz(self, work, broker, topic, acks):
-        return [str(self.bin / "tests/bench/franz_bench"), work, broker.address, topic, str(self.options.records), str(self.options.size), str(WARMUP),
-                acks, str(LINGER_MS), str(self.options.batch), str(BUFFER_BYTES)]
+        return [
+            str(self.bin / "tests/bench/franz_bench"),
+            work,
+            broker.address,
+            topic,
+            str(self.options.records),
+            str(self.options.size),
+            str(WARMUP),
+            acks,
+            str(LINGER_MS),
+            str(self.options.batch),
+            str(BUFFER_BYTES),
+        ]
 
     def all(self):
         return {"kq": self.kq, "librdkafka": self.librdkafka, "franz-go": self.franz}
@@ -88,11 +143,13 @@ def recycle(directory, size):
 
 def create_topic(broker, topic):
     from kqpeer.main_job import create_topic as create
+
     create(broker, topic)
 
 
 def delete_topic(broker, topic):
     from confluent_kafka.admin import AdminClient
+
     admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 3})
     admin.delete_topics([topic])[topic].result(30)
 
@@ -177,6 +234,7 @@ def bench_consume(options, broker, kind, table):
 
 def bench_broker(options, work, kind, table):
     from kqpeer.setting import Setting
+
     setting = Setting(options.bin, work / kind)
     broker = setting.broker(kind, {"log.segment.delete.delay.ms": "100"})
     broker.jvm = SERVER_JVM
@@ -207,17 +265,25 @@ def warm(options, broker):
 def bench_floor(options):
     print("\nfloor: encode or parse, check sum, and the socket; no client, no broker (s / million)")
     for batch in (16384, options.batch):
-        done = subprocess.run([str(options.bin / "tests/bench/floor_bench"), str(options.records), str(options.size), str(batch)], stdout=subprocess.PIPE,
-                              check=True)
+        done = subprocess.run(
+            [str(options.bin / "tests/bench/floor_bench"), str(options.records), str(options.size), str(batch)],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
         results = [json.loads(line) for line in done.stdout.splitlines()]
-        cost = {("send" if result["sum"].strip("0") == "" else "receive"): (result["cpu_user_seconds"] + result["cpu_system_seconds"]) / result["records"] * 1e6
-                for result in results}
+        cost = {
+            ("send" if result["sum"].strip("0") == "" else "receive"): (result["cpu_user_seconds"] + result["cpu_system_seconds"])
+            / result["records"]
+            * 1e6
+            for result in results
+        }
         print(f"batches of {batch:>9,} bytes   send {cost['send']:.3f}   receive {cost['receive']:.3f}")
 
 
 def bench_start(options, work):
-    """kqd from exec to the first answered Metadata request on an empty directory; memory and processor time at rest; its size on disk."""
+    """kqd from exec to the first answered Metadata request on an empty directory, memory and processor time at rest, size."""
     from kqpeer.setting import Setting
+
     kqd = options.bin / "broker/kqd"
     if not kqd.exists():
         return
@@ -240,8 +306,10 @@ def bench_start(options, work):
         setting.close()
     stripped = work / "kqd-stripped"
     subprocess.run(["strip", "-o", str(stripped), str(kqd)], check=True)
-    print(f"\nkqd: exec to first Metadata answer {statistics.median(times):.1f} ms (least {min(times):.1f}); at rest {resident / 1024:.1f} MiB resident, "
-          f"{idle * 1000:.0f} ms of processor in 5 s; stripped binary {stripped.stat().st_size / 1e6:.1f} MB")
+    print(
+        f"\nkqd: exec to first Metadata answer {statistics.median(times):.1f} ms (least {min(times):.1f}); "
+        f"at rest {resident / 1024:.1f} MiB resident, {idle * 1000:.0f} ms of processor in 5 s; stripped binary {stripped.stat().st_size / 1e6:.1f} MB"
+    )
 
 
 def main():
@@ -250,8 +318,11 @@ def main():
     work = options.work or options.bin / "bench-work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    print(f"records of {options.size} bytes, {options.records:,} a run, median of {options.runs}; one partition; linger {LINGER_MS} ms, batches up to "
-          f"{options.batch:,} bytes, buffer {BUFFER_BYTES >> 20} MiB, {IN_FLIGHT} requests in flight, no codec, CRC checked; idempotent with acks=all")
+    print(
+        f"records of {options.size} bytes, {options.records:,} a run, median of {options.runs}; one partition; linger {LINGER_MS} ms, "
+        f"batches up to {options.batch:,} bytes, buffer {BUFFER_BYTES >> 20} MiB, {IN_FLIGHT} requests in flight, no codec, CRC checked; "
+        "idempotent with acks=all"
+    )
     only = set(options.words) & {"floor", "start"}
     if not only:
         table = Table()

@@ -2,8 +2,8 @@
 //
 //   floor_bench RECORDS SIZE BATCH_BYTES
 //
-// One process encodes records into one reused buffer, seals the batch with its CRC and writes it to a socket; the other reads it, checks the CRC,
-// parses every record and reads every byte.  Prints a line of JSON for each.
+// One process encodes records into one reused buffer, seals the batch with its CRC and writes it to a socket; the other reads
+// it, checks the CRC, parses every record and reads every byte.  Prints a line of JSON for each.
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/wait.h>

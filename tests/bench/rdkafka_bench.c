@@ -1,5 +1,5 @@
-/* The bench of librdkafka, by its fastest public calls, with the same work as `kq bench`: one produce call for each record, each with its own bytes,
- * every delivery counted; consuming in batches, every byte read.
+/* The bench of librdkafka, by its fastest public calls, with the same work as `kq bench`: one produce call for each
+ * record, each with its own bytes, every delivery counted; consuming in batches, every byte read.
  *
  *   rdkafka_bench produce|consume BROKERS TOPIC RECORDS SIZE WARMUP [key=value...] */
 #include "bench_peer.h"
@@ -8,7 +8,7 @@
 
 static uint64_t delivered, failed;
 
-static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque) {
+static void on_delivery(rd_kafka_t* client, const rd_kafka_message_t* message, void* opaque) {
   (void)client, (void)opaque;
   if (message->err)
     failed++;
@@ -16,30 +16,31 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
     delivered++;
 }
 
-static void fail(const char *what) {
+static void fail(const char* what) {
   fprintf(stderr, "rdkafka_bench: %s\n", what);
   exit(1);
 }
 
-static rd_kafka_t *client_of(rd_kafka_type_t type, const char *brokers, int count, char **settings) {
+static rd_kafka_t* client_of(rd_kafka_type_t type, const char* brokers, int count, char** settings) {
   char error[512];
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
   rd_kafka_conf_set(conf, "bootstrap.servers", brokers, NULL, 0);
   for (int i = 0; i < count; i++) {
-    char *equals = strchr(settings[i], '=');
+    char* equals = strchr(settings[i], '=');
     if (!equals) fail("settings are key=value");
     *equals = '\0';
     if (rd_kafka_conf_set(conf, settings[i], equals + 1, error, sizeof error)) fail(error);
   }
   if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-  rd_kafka_t *client = rd_kafka_new(type, conf, error, sizeof error);
+  rd_kafka_t* client = rd_kafka_new(type, conf, error, sizeof error);
   if (!client) fail(error);
   return client;
 }
 
-static void send_records(rd_kafka_t *client, rd_kafka_topic_t *topic, unsigned char *values, uint64_t first, uint64_t count, size_t size) {
+static void send_records(rd_kafka_t* client, rd_kafka_topic_t* topic, unsigned char* values, uint64_t first, uint64_t count,
+                         size_t size) {
   for (uint64_t i = 0; i < count; i++) {
-    unsigned char *value = bench_value_at(values, first + i, size);
+    unsigned char* value = bench_value_at(values, first + i, size);
     while (rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_COPY, value, size, NULL, 0, NULL)) {
       if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) fail(rd_kafka_err2str(rd_kafka_last_error()));
       rd_kafka_poll(client, 100);
@@ -49,10 +50,11 @@ static void send_records(rd_kafka_t *client, rd_kafka_topic_t *topic, unsigned c
   rd_kafka_flush(client, 120000);
 }
 
-static void produce(const char *brokers, const char *name, uint64_t records, size_t size, uint64_t warmup, int count, char **settings) {
-  rd_kafka_t *client = client_of(RD_KAFKA_PRODUCER, brokers, count, settings);
-  rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
-  unsigned char *values = bench_values(size);
+static void produce(const char* brokers, const char* name, uint64_t records, size_t size, uint64_t warmup, int count,
+                    char** settings) {
+  rd_kafka_t* client = client_of(RD_KAFKA_PRODUCER, brokers, count, settings);
+  rd_kafka_topic_t* topic = rd_kafka_topic_new(client, name, NULL);
+  unsigned char* values = bench_values(size);
   send_records(client, topic, values, 0, warmup, size);
   delivered = failed = 0;
   bench_meter start = bench_now();
@@ -60,11 +62,11 @@ static void produce(const char *brokers, const char *name, uint64_t records, siz
   bench_report(start, delivered, delivered * size, failed, 0);
 }
 
-static void consume(const char *brokers, const char *name, uint64_t records, int count, char **settings) {
+static void consume(const char* brokers, const char* name, uint64_t records, int count, char** settings) {
   enum { batch = 10000 };
-  static rd_kafka_message_t *messages[batch];
-  rd_kafka_t *client = client_of(RD_KAFKA_CONSUMER, brokers, count, settings);
-  rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
+  static rd_kafka_message_t* messages[batch];
+  rd_kafka_t* client = client_of(RD_KAFKA_CONSUMER, brokers, count, settings);
+  rd_kafka_topic_t* topic = rd_kafka_topic_new(client, name, NULL);
   if (rd_kafka_consume_start(topic, 0, RD_KAFKA_OFFSET_BEGINNING)) fail("cannot start");
   uint64_t seen = 0, sum = 0, bytes = 0, first = 0, first_bytes = 0;
   bench_meter start = bench_now();
@@ -72,7 +74,7 @@ static void consume(const char *brokers, const char *name, uint64_t records, int
     ssize_t got = rd_kafka_consume_batch(topic, 0, 1000, messages, batch);
     if (got < 0) fail("consume");
     for (ssize_t i = 0; i < got; i++) {
-      rd_kafka_message_t *message = messages[i];
+      rd_kafka_message_t* message = messages[i];
       if (!message->err && seen < records) {
         sum += bench_sum(message->key, message->key_len) + bench_sum(message->payload, message->len);
         bytes += message->key_len + message->len;
@@ -88,7 +90,7 @@ static void consume(const char *brokers, const char *name, uint64_t records, int
   bench_report(start, seen - first, bytes - first_bytes, 0, sum);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc < 7) fail("usage: rdkafka_bench produce|consume BROKERS TOPIC RECORDS SIZE WARMUP [key=value...]");
   uint64_t records = strtoull(argv[4], NULL, 10), warmup = strtoull(argv[6], NULL, 10);
   size_t size = strtoull(argv[5], NULL, 10);

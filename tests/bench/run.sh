@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints what a record costs, kq and kqd beside librdkafka, franz-go and Apache Kafka 4.2, in one run on this machine.  Never a test: nothing here
-# passes or fails.
+# Prints what a record costs, kq and kqd beside librdkafka, franz-go and Apache Kafka 4.2, in one run on this machine.  Never a
+# test: nothing here passes or fails.
 #
 #   tests/bench/run.sh [--records N] [--runs N] [--size BYTES] [--batch BYTES] [WORD...]
 #

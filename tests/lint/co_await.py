@@ -9,12 +9,15 @@
 
 Usage: co_await.py ROOT [FOLDER...].  Prints each place and fails if there is one.  `--self-test` proves that it can.
 """
+
 import pathlib
 import re
 import sys
 
 NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'', re.S)
-CAPTURING_COROUTINE = re.compile(r"\[[^\]\[]+\]\s*\([^()]*(?:\([^()]*\)[^()]*)*\)\s*(?:mutable\s*)?(?:noexcept\s*)?->\s*(?:\w+::)*awaitable\b")
+CAPTURING_COROUTINE = re.compile(
+    r"\[[^\]\[]+\]\s*\([^()]*(?:\([^()]*\)[^()]*)*\)\s*(?:mutable\s*)?(?:noexcept\s*)?->\s*(?:\w+::)*awaitable\b"
+)
 BLOCK_BEFORE = re.compile(r"(?:^|[);{}:]|\b(?:else|do|try|const|noexcept|mutable|override|final))\s*$|->\s*[\w:<>,\s*&]+$")
 LAMBDA_BEFORE = re.compile(r"\]\s*(?:\([^()]*\))?\s*(?:mutable)?(?:->\s*[\w:<>,\s*&]+)?$")
 VIEW_BEFORE = re.compile(r"\bstd::(?:span|string_view)$")  # nothing to destroy twice
@@ -42,7 +45,7 @@ def enclosing_value(text, position):
             depth -= 1
         elif char == "{":
             if depth <= 0:
-                return not is_block(text[max(0, at - 300):at].rstrip())
+                return not is_block(text[max(0, at - 300) : at].rstrip())
             depth -= 1
         elif char == ";" and depth <= 0:
             return False
@@ -55,7 +58,7 @@ def awaited_value(text, position):
     for at in range(position, len(text)):
         char = text[at]
         if char == "{":
-            before = text[max(0, at - 300):at].rstrip()
+            before = text[max(0, at - 300) : at].rstrip()
             return depth > 0 and not LAMBDA_BEFORE.search(before) and not VIEW_BEFORE.search(before)
         if char in "([":
             depth += 1
@@ -104,15 +107,27 @@ def findings(text):
 
 
 def self_test():
-    bad = ["void f() { co_await g(Request{.a = 1}); }", "void f() { auto x = Answer{.code = co_await g()}; }", "void f() { co_await g({1, 2}); }",
-           "void f() { spawn([this]() -> awaitable<void> { co_return; }); }", "void f() { if (x) { co_await g(a, B{c}); } }",
-           "void f() { co_return Answer{1, co_await g(2)}; }", "void f() { while (!a() && co_await b()) c(); }",
-           "void f() { auto x = a ? co_await b() : 0; }", "void f() { co_await g(a ? b(1) : c); }"]
-    good = ["void f() { Request r{.a = 1}; co_await g(r); }", "struct S { awaitable<void> f() const { co_await g(); } };",
-            "void f() { if (auto x = co_await g(); x) { h({1}); } }", "void f() { for (;;) { co_await g(); } } // co_await f(A{1})",
-            "void f() { spawn([](X x) -> awaitable<void> { co_await x.y(); }); }", "awaitable<int> f() { co_return co_await g(); }",
-            "void f() { const bool x = co_await g(a); if (x && y) h(x ? 1 : 2); }",
-            "namespace kq::net { struct T { int a{0}; awaitable<void> f() { auto r = co_await g(a); (void)r; } }; }"]
+    bad = [
+        "void f() { co_await g(Request{.a = 1}); }",
+        "void f() { auto x = Answer{.code = co_await g()}; }",
+        "void f() { co_await g({1, 2}); }",
+        "void f() { spawn([this]() -> awaitable<void> { co_return; }); }",
+        "void f() { if (x) { co_await g(a, B{c}); } }",
+        "void f() { co_return Answer{1, co_await g(2)}; }",
+        "void f() { while (!a() && co_await b()) c(); }",
+        "void f() { auto x = a ? co_await b() : 0; }",
+        "void f() { co_await g(a ? b(1) : c); }",
+    ]
+    good = [
+        "void f() { Request r{.a = 1}; co_await g(r); }",
+        "struct S { awaitable<void> f() const { co_await g(); } };",
+        "void f() { if (auto x = co_await g(); x) { h({1}); } }",
+        "void f() { for (;;) { co_await g(); } } // co_await f(A{1})",
+        "void f() { spawn([](X x) -> awaitable<void> { co_await x.y(); }); }",
+        "awaitable<int> f() { co_return co_await g(); }",
+        "void f() { const bool x = co_await g(a); if (x && y) h(x ? 1 : 2); }",
+        "namespace kq::net { struct T { int a{0}; awaitable<void> f() { auto r = co_await g(a); (void)r; } }; }",
+    ]
     wrong = [case for case in bad if not list(findings(case))] + [case for case in good if list(findings(case))]
     for case in wrong:
         print("judged wrongly:", case)

@@ -5,11 +5,14 @@
 
 --bin     the build directory with broker/kqd and cli/kq
 --work    where brokers keep their data and logs; emptied first (default: a directory under the build directory)
---broker  kqd alone, Apache Kafka alone (to see what it expects: a case must pass there first), or, by default, what each case asks for
+--broker  kqd alone, Apache Kafka alone (to see what it expects: a case must pass there first), or, by default, what each
+          case asks for
 WORD      run only the cases whose name contains it; --list prints the names
 
-Prints TAP.  KQ_PEER_CACHE holds what is downloaded once (default: ~/.cache/kq-tests); KQ_KAFKA_LIBS names a folder that holds the jars already.
+Prints TAP.  KQ_PEER_CACHE holds what is downloaded once (default: ~/.cache/kq-tests); KQ_KAFKA_LIBS names a folder that
+holds the jars already.
 """
+
 import argparse
 import importlib
 import os
@@ -41,6 +44,7 @@ def arguments():
 
 def chosen_cases(options):
     from kqpeer import cases
+
     for group in GROUPS:
         importlib.import_module("kqpeer." + group)
     for case in cases.ALL:
@@ -80,6 +84,7 @@ def run_case(number, case, setting, keep):
 def main():
     options = arguments()
     from kqpeer.setting import Setting
+
     chosen = list(chosen_cases(options))
     if options.list:
         print("\n".join(case.name for case in chosen))
@@ -87,8 +92,10 @@ def main():
     work = (options.work or options.bin / "peer-work").resolve()
     shutil.rmtree(work, ignore_errors=True)
     print(f"1..{len(chosen)}", flush=True)
-    passed = [run_case(number, case, Setting(options.bin.resolve(), work / f"{number:02}"), options.keep)
-              for number, case in enumerate(chosen, 1)]
+    passed = [
+        run_case(number, case, Setting(options.bin.resolve(), work / f"{number:02}"), options.keep)
+        for number, case in enumerate(chosen, 1)
+    ]
     print(f"# {sum(passed)} of {len(passed)} passed")
     return 0 if all(passed) else 1
 

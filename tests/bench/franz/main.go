@@ -1,5 +1,5 @@
-// The bench of franz-go, with the same work as `kq bench`: one Produce call for each record, each with its own bytes, every promise counted;
-// consuming from the partition directly, every byte read.
+// The bench of franz-go, with the same work as `kq bench`: one Produce call for each record, each with its own bytes,
+// every promise counted; consuming from the partition directly, every byte read.
 //
 //	franz_bench produce|consume BROKERS TOPIC RECORDS SIZE WARMUP ACKS LINGER_MS BATCH_BYTES BUFFER_BYTES
 package main
@@ -56,7 +56,8 @@ func check(err error) {
 	}
 }
 
-// A value lives until its promise, so it is a window of the random bytes as it is, without the record's number: nothing is copied or allocated.
+// A value lives until its promise, so it is a window of the random bytes as it is, without the record's number: nothing
+// is copied or allocated.
 func valueAt(bytes []byte, number, size int) []byte {
 	at := number * 61 % randomBytes
 	return bytes[at : at+size : at+size]

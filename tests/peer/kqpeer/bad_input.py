@@ -1,4 +1,6 @@
-"""What no honest client sends.  The offender gets Kafka's own error or is closed; the witness beside it notices nothing; memory stays bounded."""
+"""What no honest client sends.  The offender gets Kafka's own error or is closed; the witness beside it notices nothing;
+memory stays bounded."""
+
 import os
 import random
 import resource
@@ -40,6 +42,7 @@ class Witness:
         def note(error, *_):
             if error:
                 self.trouble.append(str(error))
+
         settings = {"bootstrap.servers": self.broker.address, "error_cb": note, "log_level": 3}
         producer = Producer({**settings, "linger.ms": 0, "acks": "all"})
         consumer = Consumer({**settings, "group.id": "witness", "enable.auto.commit": False, "fetch.wait.max.ms": 100})
@@ -75,13 +78,16 @@ class Witness:
 
 def attack(name):
     """A case with a witness, and a topic to aim at."""
+
     def register(body):
         def with_witness(setting, broker):
             create_topic(broker, "target")
             with Witness(broker):
                 body(setting, broker)
+
         case(name, on=BOTH)(with_witness)
         return body
+
     return register
 
 
@@ -92,7 +98,7 @@ def expect_closed(broker, data, half_close=False):
             if half_close:
                 connection.socket.shutdown(socket.SHUT_WR)
         except ConnectionError:
-            return                                           # closed while we were still sending
+            return  # closed while we were still sending
         assert connection.closed()
 
 
@@ -130,24 +136,26 @@ def unknown_apis(setting, broker):
             answer = connection.send(wire.request(wire.API_VERSIONS, version, b"\0")).answer()
             error, count, key, oldest, newest = struct.unpack_from(">hihhh", answer, 4)
             assert (error, count, key) == (UNSUPPORTED_VERSION, 1, wire.API_VERSIONS) and newest >= 3, answer.hex()
-        assert struct.unpack_from(">h", connection.send(wire.request(wire.API_VERSIONS, 0)).answer(), 4)[0] == 0, "it stays usable"
+        assert (
+            struct.unpack_from(">h", connection.send(wire.request(wire.API_VERSIONS, 0)).answer(), 4)[0] == 0
+        ), "it stays usable"
 
 
 @attack("closes on requests that end too early or count too much, in every API")
 def truncated_requests(setting, broker):
     for key, oldest, newest in listed_apis(broker):
         if key in (wire.API_VERSIONS, wire.PRODUCE):
-            continue                                         # an empty ApiVersions is whole; Produce below
+            continue  # an empty ApiVersions is whole; Produce below
         for version in {max(oldest, 1), newest}:
             expect_closed(broker, wire.frame(struct.pack(">hhi", key, version, 1) + b"\x00"), half_close=True)
-    for body in (struct.pack(">i", 0x7fffffff), struct.pack(">ih", 3, 30000) + b"abc", struct.pack(">ih", 1, -2)):
+    for body in (struct.pack(">i", 0x7FFFFFFF), struct.pack(">ih", 3, 30000) + b"abc", struct.pack(">ih", 1, -2)):
         expect_closed(broker, wire.request(wire.METADATA, 1, body))
     whole = wire.produce("target", wire.batch())[4:]
     for size in range(0, len(whole) - 1, 7):
         expect_closed(broker, wire.frame(whole[:size]), half_close=True)
-    for length in (0x7fffffff, 1 << 20):
+    for length in (0x7FFFFFFF, 1 << 20):
         expect_closed(broker, wire.produce("target", wire.batch(), records_length=length))
-    if type(broker).__name__ == "Kqd":                       # Apache Kafka 4.2 never answers null records at all
+    if type(broker).__name__ == "Kqd":  # Apache Kafka 4.2 never answers null records at all
         with Connection(broker.port) as connection:
             assert connection.produce_error("target", b"", records_length=-1) == INVALID_RECORD
 
@@ -167,7 +175,7 @@ def broken_batches(setting, broker):
         "count too small": (wire.batch(two, count=1), INVALID_RECORD),
         "count 0": (wire.batch([], count=0, last_offset_delta=0), INVALID_RECORD),
         "count negative": (wire.batch(count=-1, last_offset_delta=0), INVALID_RECORD),
-        "count absurd": (wire.batch(count=0x7fffffff, last_offset_delta=0x7ffffffe), INVALID_RECORD),
+        "count absurd": (wire.batch(count=0x7FFFFFFF, last_offset_delta=0x7FFFFFFE), INVALID_RECORD),
         "last offset delta apart from count": (wire.batch(two, count=2, last_offset_delta=5), INVALID_RECORD),
         "base offset": (wire.batch(base_offset=7), INVALID_RECORD),
         "control batch": (wire.batch(attributes=0x20), INVALID_RECORD),
@@ -194,7 +202,9 @@ def broken_batches(setting, broker):
             error = connection.produce_error("target", records)
             if error != wanted:
                 wrong.append(f"{name}: wanted {wanted}, got {error}")
-            assert connection.produce_error("target", good) == 0, f"after {name}: the connection, or the partition, is of no more use"
+            assert (
+                connection.produce_error("target", good) == 0
+            ), f"after {name}: the connection, or the partition, is of no more use"
     assert not wrong, "\n".join(wrong)
 
 
@@ -225,7 +235,9 @@ def bombs(setting, broker):
     for codec, data in ((1, gzip_bomb(400)), (4, zstd_bomb(1500))):
         assert len(data) < 1_000_000
         with Connection(broker.port, seconds=60) as connection:
-            connection.produce_error("target", wire.batch(attributes=codec, data=data, count=1))    # taken as Kafka does, or refused
+            connection.produce_error(
+                "target", wire.batch(attributes=codec, data=data, count=1)
+            )  # taken as Kafka does, or refused
 
 
 @attack("survives clients that ask for much and do not read")
@@ -243,7 +255,7 @@ def stops_reading(setting, broker):
             for _ in range(500):
                 connection.socket.send(wire.fetch("target") * 20)
         except BlockingIOError:
-            pass                                             # it stopped reading from us: right
+            pass  # it stopped reading from us: right
         deaf.append(connection)
     time.sleep(1.5)
     for connection in deaf:
@@ -254,8 +266,15 @@ def stops_reading(setting, broker):
 def long_pipeline(setting, broker):
     count = 5000
     with Connection(broker.port, seconds=60) as connection:
-        sender = threading.Thread(target=connection.send, args=(b"".join(
-            wire.request(wire.METADATA, 1, struct.pack(">i", 1) + wire.string("target"), correlation=i) for i in range(count)),))
+        sender = threading.Thread(
+            target=connection.send,
+            args=(
+                b"".join(
+                    wire.request(wire.METADATA, 1, struct.pack(">i", 1) + wire.string("target"), correlation=i)
+                    for i in range(count)
+                ),
+            ),
+        )
         sender.start()
         for i in range(count):
             assert struct.unpack_from(">i", connection.answer())[0] == i
@@ -268,7 +287,7 @@ def slow_senders(setting, broker):
     connections = [Connection(broker.port) for _ in range(50)]
     for position in range(40):
         for connection in connections:
-            connection.send(message[position:position + 1])
+            connection.send(message[position : position + 1])
         time.sleep(0.03)
     for connection in connections:
         answer = connection.send(message[40:]).answer()
@@ -283,9 +302,9 @@ def comes_and_goes(setting, broker):
     for i in range(600):
         connection = Connection(broker.port)
         if i % 3:
-            connection.send(message[:noise.randrange(len(message))])
+            connection.send(message[: noise.randrange(len(message))])
         if i % 2:
-            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))      # a reset, not a farewell
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a farewell
         connection.socket.close()
 
 

@@ -4,9 +4,10 @@
     def kcat_reads(setting, broker): ...
 
 A case gets the setting (directories, brokers that go away by themselves) and a started broker, or none with `broker=False`.
-on=BOTH makes two of it: Apache Kafka's expectation is seen first, then kqd has to meet it.  `always` runs a case against Apache Kafka in every
-run, not only when asked for: those that are about kq's own client.
+on=BOTH makes two of it: Apache Kafka's expectation is seen first, then kqd has to meet it.  `always` runs a case against
+Apache Kafka in every run, not only when asked for: those that are about kq's own client.
 """
+
 KQD, KAFKA = "kqd", "kafka"
 BOTH = (KAFKA, KQD)
 ALL = []
@@ -33,4 +34,5 @@ def case(name, on=BOTH, always=False, start=True, config=()):
         for broker in (on if isinstance(on, tuple) else (on,)):
             ALL.append(Case(f"{broker}: {name}", broker, always, start, config, body))
         return body
+
     return register

@@ -1,4 +1,5 @@
 """The kq command itself: what it prints, what it leaves with, what it says when something is wrong."""
+
 import json
 import signal
 import subprocess
@@ -18,7 +19,9 @@ class Command:
 
     def __call__(self, *words, feed="", status=DONE):
         done = subprocess.run([self.kq, "-b", self.address, *words], input=feed, capture_output=True, text=True, timeout=60)
-        assert done.returncode == status, f"kq {' '.join(words)}: status {done.returncode}, not {status}\n{done.stdout}\n{done.stderr}"
+        assert (
+            done.returncode == status
+        ), f"kq {' '.join(words)}: status {done.returncode}, not {status}\n{done.stdout}\n{done.stderr}"
         self.said = done.stderr
         return done.stdout
 
@@ -26,7 +29,12 @@ class Command:
 @case("kq creates, lists, describes, grows and deletes topics", always=True)
 def topics(setting, broker):
     kq = Command(setting, broker)
-    assert json.loads(kq("topic", "create", "orders", "audit", "-p", "3", "-c", "retention.ms=3600000", "-o", "json"))[0]["partitions"] == 3
+    assert (
+        json.loads(kq("topic", "create", "orders", "audit", "-p", "3", "-c", "retention.ms=3600000", "-o", "json"))[0][
+            "partitions"
+        ]
+        == 3
+    )
     kq("topic", "create", "orders", status=REFUSED)
     assert "orders" in kq.said and "TOPIC_ALREADY_EXISTS" in kq.said, kq.said
     kq("topic", "create", "orders", "--if-not-exists")
@@ -35,8 +43,11 @@ def topics(setting, broker):
     kq("produce", "orders", "-p", "1", "-q", feed="a\nb\n")
     described = json.loads(kq("topic", "describe", "orders", "-o", "json"))[0]
     assert described["configs"]["retention.ms"] == "3600000" and len(described["topic_id"]) == 22, described
-    assert [(row["partition"], row["leader"], row["first_offset"], row["end_offset"]) for row in described["partitions"]] == \
-        [(0, 1, 0, 0), (1, 1, 0, 2), (2, 1, 0, 0)], described
+    assert [(row["partition"], row["leader"], row["first_offset"], row["end_offset"]) for row in described["partitions"]] == [
+        (0, 1, 0, 0),
+        (1, 1, 0, 2),
+        (2, 1, 0, 0),
+    ], described
     table = kq("topic", "describe", "orders", "-o", "table")
     assert "retention.ms = 3600000" in table and "PARTITION" in table, table
     kq("topic", "describe", "nothing", status=REFUSED)
@@ -64,7 +75,8 @@ def lines(setting, broker):
     everything = ["consume", "lines", "--from-beginning", "--until-end"]
     assert kq(*everything, "-f", form, "--null", "-") == (
         "0 0 k1 first 2 5 from=file,kind=|0 1 - no key -1 6 from=file,kind=|0 2  empty key 0 9 from=file,kind=|"
-        "0 3 k2 - 2 -1 from=file,kind=|0 4 k3 Grüße 2 7 from=file,kind=|")
+        "0 3 k2 - 2 -1 from=file,kind=|0 4 k3 Grüße 2 7 from=file,kind=|"
+    )
     assert kq("consume", "lines", "--offset", "3", "--until-end") == "\nGrüße\n"
     assert kq("consume", "lines", "--offset", "-2", "--until-end", "-f", "%o ") == "3 4 "
     assert kq("consume", "lines", "--from-beginning", "-n", "2") == "first\nno key\n"
@@ -75,7 +87,12 @@ def lines(setting, broker):
     assert kq("consume", "lines", "--from", "1h", "--until-end", "-f", "%o") == "0123456"
     assert kq("consume", "lines", "--from", "2099-01-01", "--until-end") == ""
     rows = [json.loads(line) for line in kq(*everything, "-o", "json").splitlines()]
-    assert rows[0]["key"] == "k1" and rows[3]["value"] is None and rows[4]["value"] == "Grüße" and rows[0]["headers"][0] == {"key": "from", "value": "file"}
+    assert (
+        rows[0]["key"] == "k1"
+        and rows[3]["value"] is None
+        and rows[4]["value"] == "Grüße"
+        and rows[0]["headers"][0] == {"key": "from", "value": "file"}
+    )
     kq("topic", "create", "copy", "-p", "1", "-q")
     kq("produce", "copy", "--input", "json", "-q", feed=kq(*everything, "-o", "json"))
     again = [json.loads(line) for line in kq("consume", "copy", "--from-beginning", "--until-end", "-o", "json").splitlines()]
@@ -86,8 +103,15 @@ def lines(setting, broker):
 def follows(setting, broker):
     kq = Command(setting, broker)
     kq("topic", "create", "live", "-p", "2", "-q")
-    reader = subprocess.Popen([setting.kq, "-b", broker.address, "consume", "live", "--from-beginning"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    writer = subprocess.Popen([setting.kq, "-b", broker.address, "produce", "live"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    reader = subprocess.Popen(
+        [setting.kq, "-b", broker.address, "consume", "live", "--from-beginning"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    writer = subprocess.Popen(
+        [setting.kq, "-b", broker.address, "produce", "live"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         for i in range(5):
             writer.stdin.write(f"line {i}\n")
@@ -129,7 +153,11 @@ def failures(setting, broker):
 def cluster(setting, broker):
     kq = Command(setting, broker)
     shown = json.loads(kq("cluster", "-o", "json"))
-    assert len(shown["cluster_id"]) == 22 and shown["nodes"][0]["address"] == broker.address and shown["nodes"][0]["controller"] == "yes", shown
+    assert (
+        len(shown["cluster_id"]) == 22
+        and shown["nodes"][0]["address"] == broker.address
+        and shown["nodes"][0]["controller"] == "yes"
+    ), shown
 
 
 @case("kq bench counts every delivery and reads every byte", always=True)

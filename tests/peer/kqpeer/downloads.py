@@ -1,4 +1,5 @@
 """What the tests fetch once through Maven and pip, and where it lies."""
+
 import fcntl
 import os
 import pathlib
@@ -11,7 +12,9 @@ PYTHON_PACKAGES = ["confluent-kafka"]
 
 
 def cache():
-    home = os.environ.get("KQ_PEER_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "kq-tests")
+    home = os.environ.get("KQ_PEER_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "kq-tests"
+    )
     os.makedirs(home, exist_ok=True)
     return pathlib.Path(home)
 
@@ -33,16 +36,34 @@ def kafka_jars():
     """The class path of Apache Kafka: broker, storage tool, command line tools."""
     if os.environ.get("KQ_KAFKA_LIBS"):
         return pathlib.Path(os.environ["KQ_KAFKA_LIBS"])
-    return once(f"kafka-{KAFKA_VERSION}", lambda path: subprocess.run(
-        ["mvn", "-q", "-B", "-f", str(HERE / "kafka/pom.xml"), "dependency:copy-dependencies", "-DincludeScope=runtime",
-         f"-DoutputDirectory={path}"], check=True, stdout=sys.stderr))
+    return once(
+        f"kafka-{KAFKA_VERSION}",
+        lambda path: subprocess.run(
+            [
+                "mvn",
+                "-q",
+                "-B",
+                "-f",
+                str(HERE / "kafka/pom.xml"),
+                "dependency:copy-dependencies",
+                "-DincludeScope=runtime",
+                f"-DoutputDirectory={path}",
+            ],
+            check=True,
+            stdout=sys.stderr,
+        ),
+    )
 
 
 def venv():
     def make(path):
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(path)], check=True)
-        subprocess.run([str(path / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", *PYTHON_PACKAGES], check=True,
-                       stdout=sys.stderr)
+        subprocess.run(
+            [str(path / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", *PYTHON_PACKAGES],
+            check=True,
+            stdout=sys.stderr,
+        )
+
     return once(f"venv-{sys.version_info[0]}.{sys.version_info[1]}", make)
 
 

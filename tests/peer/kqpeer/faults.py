@@ -1,4 +1,5 @@
 """The broker dies in the middle of the work; nothing acknowledged may be lost, doubled or moved."""
+
 import os
 import random
 import time
@@ -21,9 +22,20 @@ class Numbered:
         self.sent = [0] * PARTITIONS
         self.acked = {}
         self.failures = []
-        self.producer = Producer({"bootstrap.servers": broker.address, "enable.idempotence": True, "acks": "all", "compression.type": codec,
-                                  "linger.ms": 2, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "retry.backoff.ms": 20,
-                                  "message.timeout.ms": 120000, "log_level": 0})
+        self.producer = Producer(
+            {
+                "bootstrap.servers": broker.address,
+                "enable.idempotence": True,
+                "acks": "all",
+                "compression.type": codec,
+                "linger.ms": 2,
+                "reconnect.backoff.ms": 20,
+                "reconnect.backoff.max.ms": 200,
+                "retry.backoff.ms": 20,
+                "message.timeout.ms": 120000,
+                "log_level": 0,
+            }
+        )
 
     def delivered(self, error, message):
         if error:
@@ -36,7 +48,9 @@ class Numbered:
         while time.monotonic() < deadline:
             for partition in range(PARTITIONS):
                 number = self.sent[partition]
-                self.producer.produce(self.topic, value=b"%d %s" % (number, b"x" * (number % 300)), partition=partition, on_delivery=self.delivered)
+                self.producer.produce(
+                    self.topic, value=b"%d %s" % (number, b"x" * (number % 300)), partition=partition, on_delivery=self.delivered
+                )
                 self.sent[partition] += 1
             self.producer.poll(0.001)
 
@@ -61,7 +75,9 @@ def killed_while_producing(setting, broker):
     for partition in range(PARTITIONS):
         seen = CONFLUENT.read(setting, broker, "numbered", None, partition)
         numbers = [int(item.value.split()[0]) for item in seen]
-        assert numbers == list(range(numbered.sent[partition])), f"partition {partition}: {len(numbers)} records for {numbered.sent[partition]} sent"
+        assert numbers == list(
+            range(numbered.sent[partition])
+        ), f"partition {partition}: {len(numbers)} records for {numbered.sent[partition]} sent"
         for item, number in zip(seen, numbers):
             assert numbered.acked[partition, number] == item.offset, f"record {number} was acknowledged elsewhere than it is"
 
@@ -73,7 +89,9 @@ def killed_at_rest(setting, broker):
     numbered.sent = [0] * PARTITIONS
     for partition in range(2):
         for number in range(30_000):
-            numbered.producer.produce("left", value=b"%d %s" % (number, b"y" * 90), partition=partition, on_delivery=numbered.delivered)
+            numbered.producer.produce(
+                "left", value=b"%d %s" % (number, b"y" * 90), partition=partition, on_delivery=numbered.delivered
+            )
             numbered.producer.poll(0)
     numbered.finish()
     broker.kill()

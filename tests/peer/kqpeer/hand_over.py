@@ -1,4 +1,5 @@
 """A data directory changes hands while stopped: from kqd to Apache Kafka, from Apache Kafka to kqd, and back."""
+
 from confluent_kafka.admin import AdminClient
 
 from kqpeer import records
@@ -27,7 +28,13 @@ def fill(setting, broker, mark):
     for i in range(6):
         CONFLUENT.write(setting, broker, "rolled", sample, "none")
     for topic in ("wide", "compacted"):
-        CONFLUENT.write(setting, broker, topic, [records.Record(f"{mark} {i}".encode(), b"%s-%d" % (mark.encode(), i)) for i in range(50)], "lz4")
+        CONFLUENT.write(
+            setting,
+            broker,
+            topic,
+            [records.Record(f"{mark} {i}".encode(), b"%s-%d" % (mark.encode(), i)) for i in range(50)],
+            "lz4",
+        )
 
 
 def contents(setting, broker):
@@ -44,11 +51,14 @@ def contents(setting, broker):
 
 def configs(broker):
     from confluent_kafka.admin import ConfigResource, ResourceType
+
     admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 3})
     resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in TOPICS]
     names = {"cleanup.policy", "segment.bytes", "message.timestamp.type", "compression.type", "min.cleanable.dirty.ratio"}
-    return {resource.name: {name: entry.value for name, entry in future.result(30).items() if name in names}
-            for resource, future in admin.describe_configs(resources).items()}
+    return {
+        resource.name: {name: entry.value for name, entry in future.result(30).items() if name in names}
+        for resource, future in admin.describe_configs(resources).items()
+    }
 
 
 def hand_over(setting, first_kind, second_kind):
@@ -74,7 +84,15 @@ def hand_over(setting, first_kind, second_kind):
     third = setting.broker(first_kind, data=first.data)
     third.start()
     compare(written, contents(setting, third), f"{first_kind} after {second_kind}")
-    assert len(AdminClient({"bootstrap.servers": third.address, "log_level": 3}).list_topics("later", timeout=30).topics["later"].partitions) == 2
+    assert (
+        len(
+            AdminClient({"bootstrap.servers": third.address, "log_level": 3})
+            .list_topics("later", timeout=30)
+            .topics["later"]
+            .partitions
+        )
+        == 2
+    )
     third.stop()
     dump_partition(third, "codecs-0", len(written["codecs", 0]), records.CODECS)
 
@@ -91,11 +109,19 @@ def kafka_to_kafka(setting, _):
     hand_over(setting, KAFKA, KAFKA)
 
 
-@case("Apache Kafka starts on the directory that kqd formatted, filled and left, serves every record, and kqd takes it back", on=KQD, start=False)
+@case(
+    "Apache Kafka starts on the directory that kqd formatted, filled and left, serves every record, and kqd takes it back",
+    on=KQD,
+    start=False,
+)
 def kqd_to_kafka(setting, _):
     hand_over(setting, KQD, KAFKA)
 
 
-@case("kqd starts on the directory that Apache Kafka formatted, filled and left, serves every record, and Kafka takes it back", on=KQD, start=False)
+@case(
+    "kqd starts on the directory that Apache Kafka formatted, filled and left, serves every record, and Kafka takes it back",
+    on=KQD,
+    start=False,
+)
 def kafka_to_kqd(setting, _):
     hand_over(setting, KAFKA, KQD)

@@ -1,4 +1,6 @@
-"""A directory that a real broker left, kept among the vectors: transactions, aborted ones, compaction, deleted records, many segments."""
+"""A directory that a real broker left, kept among the vectors: transactions, aborted ones, compaction, deleted records,
+many segments."""
+
 import json
 import os
 import pathlib
@@ -11,7 +13,7 @@ from kqpeer import wire
 from kqpeer.cases import case
 from kqpeer.downloads import HERE
 
-INLINE_BYTES = 256              # above, the vectors give length and check sum
+INLINE_BYTES = 256  # above, the vectors give length and check sum
 
 
 def vectors(setting):
@@ -25,8 +27,18 @@ def vectors(setting):
 
 
 def read(broker, topic, partition, start, isolation):
-    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "peer", "enable.auto.commit": False, "check.crcs": True,
-                         "enable.partition.eof": True, "isolation.level": isolation, "auto.offset.reset": "error", "fetch.wait.max.ms": 10})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": broker.address,
+            "group.id": "peer",
+            "enable.auto.commit": False,
+            "check.crcs": True,
+            "enable.partition.eof": True,
+            "isolation.level": isolation,
+            "auto.offset.reset": "error",
+            "fetch.wait.max.ms": 10,
+        }
+    )
     consumer.assign([TopicPartition(topic, partition, start)])
     messages = []
     try:
@@ -55,11 +67,19 @@ def compare(broker, partition):
     assert watermarks == (partition["log_start_offset"], partition["high_watermark"]), f"{name}: {watermarks}"
     for message, record in zip(messages, partition["records"]):
         kind = {"CreateTime": 1, "LogAppendTime": 2, "NoTimestampType": 0}[record["timestamp_type"]]
-        got = (message.offset(), message.timestamp(), shown(message.key(), internal), shown(message.value(), internal),
-               [[key, None if value is None else value.hex()] for key, value in message.headers() or []])
+        got = (
+            message.offset(),
+            message.timestamp(),
+            shown(message.key(), internal),
+            shown(message.value(), internal),
+            [[key, None if value is None else value.hex()] for key, value in message.headers() or []],
+        )
         wanted = (record["offset"], (kind, record["timestamp"]), record["key"], record["value"], record.get("headers", []))
         assert got == wanted, f"{name}: wanted {str(wanted)[:500]}, got {str(got)[:500]}"
-        assert message.leader_epoch() in (None, record["leader_epoch"]), f"{name}@{message.offset()}: epoch {message.leader_epoch()}"
+        assert message.leader_epoch() in (
+            None,
+            record["leader_epoch"],
+        ), f"{name}@{message.offset()}: epoch {message.leader_epoch()}"
     assert len(messages) == len(partition["records"]), f"{name}: {len(messages)} records of {len(partition['records'])}"
     committed, _ = read(broker, topic, number, partition["log_start_offset"], "read_committed")
     assert [message.offset() for message in committed] == partition["committed_offsets"], f"{name}: reading committed"

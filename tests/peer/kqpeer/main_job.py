@@ -1,4 +1,5 @@
 """Records go in by every writer under every codec, and every reader gets them back byte for byte."""
+
 import re
 
 from kqpeer import clients, records
@@ -14,8 +15,11 @@ def topics(broker, *arguments):
 def create_topic(broker, topic, partitions=1, **config):
     """By librdkafka: a process less than kafka-topics."""
     from confluent_kafka.admin import AdminClient, NewTopic
+
     admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 3})
-    admin.create_topics([NewTopic(topic, partitions, 1, config={key.replace("_", "."): value for key, value in config.items()})])[topic].result(30)
+    admin.create_topics([NewTopic(topic, partitions, 1, config={key.replace("_", "."): value for key, value in config.items()})])[
+        topic
+    ].result(30)
 
 
 def round_trip(setting, broker, writer, readers, sample):
@@ -64,11 +68,25 @@ def kq_reads(setting, broker):
 
 @case("kafka-topics creates, lists, describes, grows and deletes topics")
 def kafka_topics(setting, broker):
-    topics(broker, "--create", "--topic", "orders", "--partitions", "3", "--replication-factor", "1", "--config", "retention.ms=3600000")
+    topics(
+        broker,
+        "--create",
+        "--topic",
+        "orders",
+        "--partitions",
+        "3",
+        "--replication-factor",
+        "1",
+        "--config",
+        "retention.ms=3600000",
+    )
     topics(broker, "--create", "--topic", "other", "--partitions", "1")
     assert {"orders", "other"} <= set(topics(broker, "--list").split())
     described = topics(broker, "--describe", "--topic", "orders")
-    assert re.search(r"Topic: orders\s+TopicId: [\w-]{22}\s+PartitionCount: 3\s+ReplicationFactor: 1\s+Configs: .*retention.ms=3600000", described), described
+    assert re.search(
+        r"Topic: orders\s+TopicId: [\w-]{22}\s+PartitionCount: 3\s+ReplicationFactor: 1\s+Configs: .*retention.ms=3600000",
+        described,
+    ), described
     assert len(re.findall(r"Partition: \d\s+Leader: 1\s+Replicas: 1\s+Isr: 1", described)) == 3, described
     topics(broker, "--alter", "--topic", "orders", "--partitions", "5")
     assert "PartitionCount: 5" in topics(broker, "--describe", "--topic", "orders")
@@ -79,11 +97,28 @@ def kafka_topics(setting, broker):
 @case("kafka-get-offsets finds the first, the last, the newest and a time")
 def get_offsets(setting, broker):
     create_topic(broker, "timed", partitions=2)
-    CONFLUENT.write(setting, broker, "timed", [records.Record(b"v", None, (), records.BASE_TIME_MS + time * 1000) for time in [0, 5, 3, 9, 7]], "none")
+    CONFLUENT.write(
+        setting,
+        broker,
+        "timed",
+        [records.Record(b"v", None, (), records.BASE_TIME_MS + time * 1000) for time in [0, 5, 3, 9, 7]],
+        "none",
+    )
 
     def offsets(time):
-        output = run(java("org.apache.kafka.tools.GetOffsetShell", "--bootstrap-server", broker.address, "--topic", "timed", "--time", str(time)))
+        output = run(
+            java(
+                "org.apache.kafka.tools.GetOffsetShell",
+                "--bootstrap-server",
+                broker.address,
+                "--topic",
+                "timed",
+                "--time",
+                str(time),
+            )
+        )
         return output.decode().split()
+
     assert offsets(-2) == ["timed:0:0", "timed:1:0"], offsets(-2)
     assert offsets(-1) == ["timed:0:5", "timed:1:0"], offsets(-1)
     assert offsets(-3)[0] == "timed:0:3", offsets(-3)
@@ -104,13 +139,29 @@ def dump_log(setting, broker):
 def dump_partition(broker, partition, count, codecs=()):
     """The dump tool over all files of a partition.  It complains in words, never by its exit status."""
     folder = broker.data / partition
-    files = sorted(str(path) for path in folder.iterdir() if path.suffix in (".log", ".index", ".timeindex", ".txnindex", ".snapshot"))
+    files = sorted(
+        str(path) for path in folder.iterdir() if path.suffix in (".log", ".index", ".timeindex", ".txnindex", ".snapshot")
+    )
     logs = [path for path in files if path.endswith(".log")]
     assert logs, f"no segment in {folder}"
-    output = run(java("kafka.tools.DumpLogSegments", "--deep-iteration", "--print-data-log", "--files", ",".join(files))).decode(errors="replace")
-    for complaint in ("Found timestamp mismatch", "Found out of order", "Mismatches in", "Found indexed offset", "Non-consecutive", "Exception",
-                      "is corrupt", "invalid", "isvalid: false", "Ignoring unknown"):
-        assert complaint.lower() not in output.lower(), f"{complaint}: {next(line for line in output.splitlines() if complaint.lower() in line.lower())}"
+    output = run(java("kafka.tools.DumpLogSegments", "--deep-iteration", "--print-data-log", "--files", ",".join(files))).decode(
+        errors="replace"
+    )
+    for complaint in (
+        "Found timestamp mismatch",
+        "Found out of order",
+        "Mismatches in",
+        "Found indexed offset",
+        "Non-consecutive",
+        "Exception",
+        "is corrupt",
+        "invalid",
+        "isvalid: false",
+        "Ignoring unknown",
+    ):
+        assert (
+            complaint.lower() not in output.lower()
+        ), f"{complaint}: {next(line for line in output.splitlines() if complaint.lower() in line.lower())}"
     dumped = len(re.findall(r"^\| offset: \d+", output, re.M))
     assert dumped == count, f"the dump shows {dumped} records of {count}"
     for codec in codecs:

@@ -1,4 +1,5 @@
 """kqd and Apache Kafka as processes: started on a directory and a free port of 127.0.0.1, stopped, killed."""
+
 import os
 import signal
 import socket
@@ -12,8 +13,15 @@ START_SECONDS = 60
 STOP_SECONDS = 60
 # For tools and brokers that live for seconds, and for a broker that is measured (as Kafka's own start script has it).
 SHORT_LIVED_JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m"]
-SERVER_JVM = ["-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent",
-              "-Xms1g", "-Xmx1g"]
+SERVER_JVM = [
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-Xms1g",
+    "-Xmx1g",
+]
 
 
 def free_port():
@@ -23,8 +31,15 @@ def free_port():
 
 
 def java(main, *arguments, jvm=SHORT_LIVED_JVM):
-    return ["java", *jvm, f"-Dlog4j2.configurationFile={HERE}/kafka/log4j2.properties", "-cp", f"{downloads.kafka_jars()}/*", main,
-            *arguments]
+    return [
+        "java",
+        *jvm,
+        f"-Dlog4j2.configurationFile={HERE}/kafka/log4j2.properties",
+        "-cp",
+        f"{downloads.kafka_jars()}/*",
+        main,
+        *arguments,
+    ]
 
 
 class Server:
@@ -48,22 +63,33 @@ class Server:
 
     def properties(self):
         lines = {
-            "node.id": "1", "process.roles": "broker,controller", "log.dirs": str(self.data),
+            "node.id": "1",
+            "process.roles": "broker,controller",
+            "log.dirs": str(self.data),
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            "controller.listener.names": "CONTROLLER", "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "offsets.topic.replication.factor": "1", "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1",
-            "share.coordinator.state.topic.replication.factor": "1", "share.coordinator.state.topic.min.isr": "1",
-            "offsets.topic.num.partitions": "2", "transaction.state.log.num.partitions": "2", "group.initial.rebalance.delay.ms": "0",
-            **self.config}
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "offsets.topic.num.partitions": "2",
+            "transaction.state.log.num.partitions": "2",
+            "group.initial.rebalance.delay.ms": "0",
+            **self.config,
+        }
         path = self.home / "server.properties"
         path.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
         return str(path)
 
     def launch(self, command):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.home, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.home, start_new_session=True
+            )
         self.expected_down = False
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -126,5 +152,11 @@ class Kafka(Server):
 
     def format(self, properties, cluster="vP1hVnhKQb2LZ8DzyOZaHw"):
         with open(self.log, "ab") as log:
-            subprocess.run(java("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", properties), check=True, stdout=log,
-                           stderr=log, cwd=self.home, env={**os.environ})
+            subprocess.run(
+                java("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", properties),
+                check=True,
+                stdout=log,
+                stderr=log,
+                cwd=self.home,
+                env={**os.environ},
+            )

@@ -1,4 +1,5 @@
 """Where a case lives: its directory, and brokers that are gone when it ends."""
+
 from kqpeer.servers import Kafka, Kqd
 
 

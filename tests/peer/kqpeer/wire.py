@@ -1,4 +1,6 @@
-"""Just enough of Kafka's protocol, by hand, to say what no client would: frames, a few requests, record batches with any field wrong."""
+"""Just enough of Kafka's protocol, by hand, to say what no client would: frames, a few requests, record batches with any
+field wrong."""
+
 import socket
 import struct
 
@@ -50,15 +52,37 @@ def frame(content):
 def record(key=b"k", value=b"v", offset_delta=0, headers=b"\x00"):
     def sized(data):
         return varint(-1) if data is None else varint(len(data)) + data
+
     body = b"\x00" + varint(0) + varint(offset_delta) + sized(key) + sized(value) + headers
     return varint(len(body)) + body
 
 
-def batch(records=None, count=1, last_offset_delta=None, magic=2, attributes=0, base_offset=0, crc=None, timestamp=1_700_000_000_000,
-          producer=(-1, -1, -1), length=None, data=None):
+def batch(
+    records=None,
+    count=1,
+    last_offset_delta=None,
+    magic=2,
+    attributes=0,
+    base_offset=0,
+    crc=None,
+    timestamp=1_700_000_000_000,
+    producer=(-1, -1, -1),
+    length=None,
+    data=None,
+):
     data = b"".join(records if records is not None else [record()]) if data is None else data
-    after_crc = struct.pack(">hiqqqhii", attributes, count - 1 if last_offset_delta is None else last_offset_delta, timestamp, timestamp,
-                            *producer, count) + data
+    after_crc = (
+        struct.pack(
+            ">hiqqqhii",
+            attributes,
+            count - 1 if last_offset_delta is None else last_offset_delta,
+            timestamp,
+            timestamp,
+            *producer,
+            count,
+        )
+        + data
+    )
     checked = crc32c(after_crc) if crc is None else crc
     body = struct.pack(">ibI", 0, magic, checked) + after_crc
     return struct.pack(">qi", base_offset, len(body) if length is None else length) + body
@@ -66,14 +90,29 @@ def batch(records=None, count=1, last_offset_delta=None, magic=2, attributes=0, 
 
 def produce(topic, records, acks=-1, partition=0, version=8, timeout_ms=5000, records_length=None):
     """Produce 3-8: the versions before compact forms."""
-    return request(PRODUCE, version, string(None) + struct.pack(">hi", acks, timeout_ms) + struct.pack(">i", 1) + string(topic) +
-                   struct.pack(">ii", 1, partition) + struct.pack(">i", len(records) if records_length is None else records_length) + records)
+    return request(
+        PRODUCE,
+        version,
+        string(None)
+        + struct.pack(">hi", acks, timeout_ms)
+        + struct.pack(">i", 1)
+        + string(topic)
+        + struct.pack(">ii", 1, partition)
+        + struct.pack(">i", len(records) if records_length is None else records_length)
+        + records,
+    )
 
 
 def fetch(topic, offset=0, partition=0, max_bytes=50 << 20, max_wait_ms=0, min_bytes=1):
     """Fetch 4."""
-    return request(FETCH, 4, struct.pack(">iiiib", -1, max_wait_ms, min_bytes, max_bytes, 0) + struct.pack(">i", 1) + string(topic) +
-                   struct.pack(">iiqi", 1, partition, offset, max_bytes))
+    return request(
+        FETCH,
+        4,
+        struct.pack(">iiiib", -1, max_wait_ms, min_bytes, max_bytes, 0)
+        + struct.pack(">i", 1)
+        + string(topic)
+        + struct.pack(">iiqi", 1, partition, offset, max_bytes),
+    )
 
 
 def metadata(*topics):
@@ -132,6 +171,6 @@ def answers(port):
     try:
         with Connection(port, seconds=2) as connection:
             answer = connection.send(metadata()).answer()
-            return struct.unpack_from(">i", answer, 4)[0] > 0          # a broker that does not list one is still starting
+            return struct.unpack_from(">i", answer, 4)[0] > 0  # a broker that does not list one is still starting
     except OSError:
         return False

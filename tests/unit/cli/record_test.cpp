@@ -29,7 +29,8 @@ static void a_record_is_a_line_of_json(void**) {
   std::string line;
   append_json(line, sample());
   assert_string_equal(line.c_str(),
-                      "{\"topic\":\"orders\",\"partition\":3,\"offset\":42,\"timestamp\":1714557600123,\"key\":\"k\\\"1\",\"value_base64\":\"/wA=\","
+                      "{\"topic\":\"orders\",\"partition\":3,\"offset\":42,\"timestamp\":1714557600123,\"key\":\"k\\\"1\","
+                      "\"value_base64\":\"/wA=\","
                       "\"headers\":[{\"key\":\"trace\",\"value\":\"7f\"},{\"key\":\"none\",\"value\":null}]}\n");
 }
 
@@ -48,8 +49,9 @@ static void what_json_shows_can_be_sent_again(void**) {
 
 static void a_line_that_is_no_record_is_refused_with_the_reason(void**) {
   JsonRecord parsed;
-  for (const char* line : {"", "{", "[]", "7", R"({"key":7})", R"({"value_base64":"%"})", R"({"partition":"x"})", R"({"partition":99999999999})",
-                           R"({"headers":{}})", R"({"headers":[{"value":"x"}]})", R"({"timestamp":1.5})"})
+  for (const char* line :
+       {"", "{", "[]", "7", R"({"key":7})", R"({"value_base64":"%"})", R"({"partition":"x"})", R"({"partition":99999999999})",
+        R"({"headers":{}})", R"({"headers":[{"value":"x"}]})", R"({"timestamp":1.5})"})
     assert_true(!parsed.parse(line).empty());
 }
 

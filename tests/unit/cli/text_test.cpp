@@ -47,7 +47,8 @@ static void a_time_is_read_in_every_form_that_help_names(void**) {
 }
 
 static void what_is_no_time_is_refused(void**) {
-  for (const char* text : {"", "m", "yesterday", "-5m", "2024-05-01T10:00:00 or so", "5y", "2024-13-01"}) assert_false(parse_time(text, now).has_value());
+  for (const char* text : {"", "m", "yesterday", "-5m", "2024-05-01T10:00:00 or so", "5y", "2024-13-01"})
+    assert_false(parse_time(text, now).has_value());
 }
 
 static void times_are_shown_in_utc(void**) {
@@ -63,7 +64,8 @@ static void escapes_are_understood_and_unknown_ones_refused(void**) {
 
 static void only_proper_utf8_passes_as_text(void**) {
   for (const char* text : {"", "plain", "Grüße", "дерево", "\xf0\x9f\x8c\xb3"}) assert_true(valid_utf8(text));
-  for (const char* text : {"\xff", "\xc0\x80", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\x80"}) assert_false(valid_utf8(text));
+  for (const char* text : {"\xff", "\xc0\x80", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\x80"})
+    assert_false(valid_utf8(text));
 }
 
 static void base64_goes_both_ways_at_every_length(void**) {
