@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libkq/net/loop.hpp"
 #include "libkq/record/murmur2.hpp"
 
 namespace kq::client {
@@ -23,7 +24,7 @@ size_t bytes_needed(const Outbound& record) {
 
 Accumulator::Accumulator(const AccumulatorOptions& options, std::shared_ptr<SendMemory> memory, std::function<void()> wake,
                          std::function<void(const std::string&)> want_topic)
-    : options_(options), memory_(std::move(memory)), wake_(std::move(wake)), want_topic_(std::move(want_topic)),
+    : options_(options), made_in_(fork_generation()), memory_(std::move(memory)), wake_(std::move(wake)), want_topic_(std::move(want_topic)),
       random_state_(options.seed) {}
 
 Accumulator::~Accumulator() = default;
@@ -39,18 +40,19 @@ Sending Accumulator::append(const Outbound& record) {
   const Slots* const slots = topic->slots.load(std::memory_order_acquire);
   if (!slots) [[unlikely]] {
     if (closed_.load(std::memory_order_acquire)) return Sending::closed;
+    ask_for(*topic);
     std::shared_lock hold(topics_lock_);
     return topic->failure ? Sending::refused : Sending::topic_unknown;
   }
   Slot* const slot = choose(*topic, *slots, record);
   if (!slot) [[unlikely]] return Sending::refused;
-  slot->lock.lock();
+  const BiasedLock::Way way = slot->lock.enter();
   ProducerBatch* const open = slot->open.get();
   if (open && encode(*open, record, options_.notes)) [[likely]] {
-    slot->lock.unlock();
+    slot->lock.leave(way);
     return Sending::sent;
   }
-  return append_to(*topic, *slots, *slot, record);
+  return append_to(*topic, *slots, *slot, way, record);
 }
 
 Accumulator::Slot* Accumulator::choose(Topic& topic, const Slots& slots, const Outbound& record) {
@@ -74,39 +76,67 @@ bool Accumulator::encode(ProducerBatch& batch, const Outbound& record, bool note
   return true;
 }
 
+namespace {
+
+// A partition's lock, passed on from the fast way to the slow one.
+class Entered {
+ public:
+  Entered(BiasedLock& lock, BiasedLock::Way way) : lock_(&lock), way_(way) {}
+  ~Entered() { leave(); }
+  Entered(const Entered&) = delete;
+
+  void leave() {
+    if (auto* lock = std::exchange(lock_, nullptr)) lock->leave(way_);
+  }
+  void enter(BiasedLock& other) {
+    leave();
+    way_ = other.enter();
+    lock_ = &other;
+  }
+
+ private:
+  BiasedLock* lock_;
+  BiasedLock::Way way_;
+};
+
+}  // namespace
+
 // The slow way, with the partition's lock held: the open batch is too small, or there is none.
-Sending Accumulator::append_to(Topic& topic, const Slots& slots, Slot& first, const Outbound& record) {
-  std::unique_lock hold(first.lock, std::adopt_lock);
+Sending Accumulator::append_to(Topic& topic, const Slots& slots, Slot& first, BiasedLock::Way way, const Outbound& record) {
+  Entered entered(first.lock, way);
   const size_t need = bytes_needed(record);
   if (need > options_.record_bytes_max) return Sending::refused;
   if (closed_.load(std::memory_order_acquire)) return Sending::closed;
   if (fork_generation() != made_in_) return Sending::forked;
   Slot* slot = &first;
-  Sending outcome = Sending::sent;
-  bool full = false, opened = false;
+  const Slot* full = nullptr;
   for (bool moved = false;;) {
-    if (slot->open && append_grown(*slot->open, record, need)) break;
-    if (slot->open) close_open(*slot), list(*slot), full = true;
+    if (slot->open && append_grown(*slot->open, record, need)) {
+      entered.leave();
+      if (full) tell(*full);
+      return Sending::sent;
+    }
+    if (slot->open) {
+      close_open(*slot);
+      list(*slot);
+      full = slot;
+    }
     // Records without a key stay with a partition for a batch's worth of them, then move on (KIP-794).
     const bool keyless = record.partition < 0 && !record.key.data() && slots.size() > 1;
-    if (keyless && !moved && (full || slot->keyless_bytes >= options_.batch_bytes)) {
-      slot->keyless_bytes = 0;
-      next_keyless(topic, slots);
-      hold.unlock();
-      slot = choose(topic, slots, record);
-      hold = std::unique_lock(slot->lock);
-      moved = true;
-      continue;
-    }
-    outcome = open_batch(*slot, need);
-    opened = outcome == Sending::sent;
-    if (opened) KQ_CHECK(encode(*slot->open, record, options_.notes)), list(*slot);
-    break;
+    if (!keyless || moved || (!full && slot->keyless_bytes < options_.batch_bytes)) break;
+    moved = true;
+    slot->keyless_bytes = 0;
+    next_keyless(topic, slots);
+    slot = choose(topic, slots, record);
+    entered.enter(slot->lock);
   }
-  hold.unlock();
-  if (outcome == Sending::memory_full) starved_.store(true, std::memory_order_seq_cst);
-  if (full || outcome == Sending::memory_full) tell_full();
-  else if (opened) tell_opened();
+  const Sending outcome = open_batch(*slot, need);
+  if (outcome == Sending::sent) KQ_CHECK(encode(*slot->open, record, options_.notes)), list(*slot);
+  entered.leave();
+  if (outcome == Sending::memory_full) starved_.store(true, std::memory_order_seq_cst), wake_once();
+  else if (closed_.load(std::memory_order_seq_cst)) wake_once();       // meanwhile: the last look may have been taken
+  else if (full) tell(*full);
+  else if (outcome == Sending::sent) tell_opened();
   return outcome;
 }
 
@@ -122,6 +152,8 @@ void Accumulator::close_open(Slot& slot) {
   slot.keyless_bytes += static_cast<uint32_t>(slot.open->builder.size());
   slot.bytes_expected = slot.open->builder.size();
   slot.records_expected = static_cast<size_t>(slot.open->count());
+  slot.opened.store(no_batch, std::memory_order_relaxed);
+  std::lock_guard hold(slot.full_lock);
   slot.full.push_back(std::exchange(slot.open, nullptr));
 }
 
@@ -137,6 +169,7 @@ Sending Accumulator::open_batch(Slot& slot, size_t need) {
   slot.open->partition = slot.lane->partition;
   slot.open->generation = flush_generation_.load(std::memory_order_acquire);
   slot.open->notes.reserve(slot.records_expected);
+  slot.opened.store(slot.open->opened, std::memory_order_relaxed);
   count_in(slot.open->generation, 1);
   return Sending::sent;
 }
@@ -149,21 +182,27 @@ void Accumulator::next_keyless(Topic& topic, const Slots& slots) {
   topic.keyless.store((now + step) % count, std::memory_order_relaxed);
 }
 
-// With the slot's lock held.
 void Accumulator::list(Slot& slot) {
-  if (std::exchange(slot.listed, true)) return;
+  if (slot.listed.exchange(true, std::memory_order_seq_cst)) return;
   Slot* head = list_.load(std::memory_order_relaxed);
   do slot.next_listed = head;
   while (!list_.compare_exchange_weak(head, &slot, std::memory_order_seq_cst));
 }
 
-void Accumulator::tell_full() {
-  if (!woken_.exchange(true, std::memory_order_seq_cst)) wake_();
+// The loop takes what is listed after each answer too.  (It has counted that answer by then, so whoever sees the old count here
+// was listed before it looked.)
+void Accumulator::tell(const Slot& full) {
+  const std::atomic<int>* in_flight = full.lane->leader_in_flight.load(std::memory_order_acquire);
+  if (in_flight && in_flight->load(std::memory_order_seq_cst) >= options_.busy_from) return;
+  wake_once();
 }
 
 void Accumulator::tell_opened() {
-  if (options_.linger > Duration::zero() && lingering_soon_.load(std::memory_order_seq_cst)) return;
-  tell_full();
+  if (options_.linger == Duration::zero() || !lingering_soon_.load(std::memory_order_seq_cst)) wake_once();
+}
+
+void Accumulator::wake_once() {
+  if (!woken_.exchange(true, std::memory_order_seq_cst)) wake_();
 }
 
 Error Accumulator::explain(Sending outcome, const Outbound& record) const {
@@ -198,6 +237,7 @@ Error Accumulator::explain(Sending outcome, const Outbound& record) const {
 Result<std::optional<int32_t>> Accumulator::partition_count(std::string_view name) {
   const Topic& topic = find_topic(name);
   if (const Slots* slots = topic.slots.load(std::memory_order_acquire)) return std::optional(static_cast<int32_t>(slots->size()));
+  ask_for(topic);
   std::shared_lock hold(topics_lock_);
   if (topic.failure) return *topic.failure;
   return std::optional<int32_t>{};
@@ -211,17 +251,18 @@ Accumulator::Topic& Accumulator::find_topic(std::string_view name) {
   std::unique_lock hold(topics_lock_);
   const auto [place, is_new] = topics_.try_emplace(std::string(name));
   if (is_new) place->second = std::make_unique<Topic>(name);
-  Topic& topic = *place->second;
-  hold.unlock();
-  if (is_new) want_topic_(*topic.name);
-  return topic;
+  return *place->second;
+}
+
+void Accumulator::ask_for(const Topic& topic) {
+  if (!topic.asked.exchange(true, std::memory_order_relaxed)) want_topic_(*topic.name);
 }
 
 // ---- flushing and counting --------------------------------------------------------------------------------------------------
 
 uint64_t Accumulator::begin_flush() {
   const uint64_t generation = flush_generation_.fetch_add(1, std::memory_order_acq_rel);
-  tell_full();
+  wake_once();
   return generation;
 }
 
@@ -251,8 +292,11 @@ size_t Accumulator::pending() const {
   std::shared_lock hold(topics_lock_);
   for (const auto& [name, topic] : topics_) {
     for (const auto& slot : topic->owned) {
-      std::lock_guard own(slot->lock);
-      if (slot->open) records += slot->open->count();
+      if (slot->opened.load(std::memory_order_relaxed) != no_batch) {
+        const BiasedLock::Visit visit(slot->lock);
+        if (slot->open) records += slot->open->count();
+      }
+      std::lock_guard own(slot->full_lock);
       for (const BatchRef& batch : slot->full) records += batch->count();
     }
   }
@@ -273,14 +317,21 @@ void Accumulator::collect(Instant now, std::vector<BatchRef>& out) {
     }
     while (in_order) {
       Slot* const slot = in_order;
-      in_order = slot->next_listed;
-      take(*slot, now - options_.linger, flush, out, true);
+      in_order = slot->next_listed;                    // listed anew, it has another successor
+      slot->listed.store(false, std::memory_order_seq_cst);
+      take(*slot, now - options_.linger, flush, out);
     }
     const bool starved = starved_.exchange(false, std::memory_order_seq_cst);
-    if (std::exchange(collected_generation_, flush) != flush || starved) collect_all(starved ? now : now - options_.linger, flush, out);
+    if (collected_generation_ != flush || starved) collect_all(starved ? now : now - options_.linger, flush, out);
+    collected_generation_ = flush;
     if (!lingering_.empty() && lingering_.top().at <= now) collect_lingered(now, flush, out);
     lingering_soon_.store(!lingering_.empty(), std::memory_order_seq_cst);
   } while (list_.load(std::memory_order_seq_cst));
+}
+
+void Accumulator::collect_everything(Instant now, std::vector<BatchRef>& out) {
+  starved_.store(true, std::memory_order_seq_cst);
+  collect(now, out);
 }
 
 // Company for the batch whose time has come: a request leaves anyway, and fewer requests carry more.
@@ -301,17 +352,25 @@ void Accumulator::collect_all(Instant opened_by, uint64_t flush, std::vector<Bat
 }
 
 // What is full, and the open batch where it was opened by then, or is to be flushed; else it lingers on.
-void Accumulator::take(Slot& slot, Instant opened_by, uint64_t flush, std::vector<BatchRef>& out, bool off_the_list) {
+void Accumulator::take(Slot& slot, Instant opened_by, uint64_t flush, std::vector<BatchRef>& out) {
   const size_t before = out.size();
-  {
-    std::lock_guard hold(slot.lock);
-    if (off_the_list) slot.listed = false;
+  const Instant opened = slot.opened.load(std::memory_order_relaxed);
+  if (opened != no_batch && (opened <= opened_by || flush != collected_generation_)) {
+    const BiasedLock::Visit visit(slot.lock);
     if (slot.open && (slot.open->opened <= opened_by || slot.open->generation < flush)) close_open(slot);
-    for (BatchRef& batch : slot.full) out.push_back(std::move(batch));
-    slot.full.clear();
-    if (slot.open && !std::exchange(slot.lingers, true)) lingering_.push({slot.open->opened + options_.linger, &slot});
+    take_full(slot, out);
+  } else {
+    take_full(slot, out);
   }
   for (size_t i = before; i < out.size(); ++i) taken_records_.fetch_add(out[i]->count(), std::memory_order_relaxed);
+  const Instant lingers_since = slot.opened.load(std::memory_order_relaxed);
+  if (lingers_since != no_batch && !std::exchange(slot.lingers, true)) lingering_.push({lingers_since + options_.linger, &slot});
+}
+
+void Accumulator::take_full(Slot& slot, std::vector<BatchRef>& out) {
+  std::lock_guard hold(slot.full_lock);
+  for (BatchRef& batch : slot.full) out.push_back(std::move(batch));
+  slot.full.clear();
 }
 
 std::optional<Instant> Accumulator::deadline() const {
@@ -343,6 +402,12 @@ void Accumulator::topic_is(const std::string& name, const Uuid& id, size_t parti
 void Accumulator::topic_failed(const std::string& name, std::optional<Error> failure) {
   std::unique_lock hold(topics_lock_);
   if (const auto found = topics_.find(name); found != topics_.end()) found->second->failure = std::move(failure);
+}
+
+bool Accumulator::still_asked_for(const std::string& name) {
+  std::shared_lock hold(topics_lock_);
+  const auto found = topics_.find(name);
+  return found != topics_.end() && found->second->asked.exchange(false, std::memory_order_relaxed);
 }
 
 void Accumulator::each_lane(const std::function<void(Lane&)>& call) {

@@ -11,10 +11,10 @@
 #include <unordered_map>
 
 #include "libkq/base/random.hpp"
+#include "libkq/client/biased_lock.hpp"
 #include "libkq/client/producer_batch.hpp"
 #include "libkq/client/sender.hpp"
 #include "libkq/client/spin_lock.hpp"
-#include "libkq/net/loop.hpp"
 
 namespace kq::client {
 
@@ -33,6 +33,7 @@ struct AccumulatorOptions {
   size_t record_bytes_max = 1 << 20;
   Duration linger{5ms};
   bool notes = true;                                 // tags and timestamps, for deliveries
+  int busy_from = 2;                                 // requests in flight from which a leader needs no waking for one more
   uint64_t seed = 1;
 };
 
@@ -40,7 +41,8 @@ struct AccumulatorOptions {
 // tells the loop only where a batch is opened or full.  Any thread.
 //
 // The loop hears of a partition through the list, once until it has looked.  `wake` is called, on the thread that appends, only
-// where the loop would otherwise not look in time: it has been told of nothing yet, and no lingering batch brings it back.
+// where the loop would otherwise not look in time: it has been told of nothing yet, no lingering batch brings it back, and no answer
+// is to come that does (while requests to the leader are under way, the next batch may as well wait for more of its kind).
 class Accumulator {
  public:
   Accumulator(const AccumulatorOptions&, std::shared_ptr<SendMemory>, std::function<void()> wake,
@@ -52,35 +54,44 @@ class Accumulator {
   // Nothing: not known yet, and asked for now.  An error: there is none, for good.
   Result<std::optional<int32_t>> partition_count(std::string_view topic);
   size_t pending() const;                            // records that are neither delivered nor failed
-  void close() { closed_.store(true, std::memory_order_release); }
+  void close() { closed_.store(true, std::memory_order_seq_cst); }
 
   // All that was appended before belongs to the answer's generation or an older one; asks the loop to send it at once.
   uint64_t begin_flush();
   bool flushed(uint64_t generation) const;
 
   // ---- the loop's side ----
+  bool has_news() const { return list_.load(std::memory_order_seq_cst) != nullptr; }
   // Full batches, and those that have lingered; with them, when one has, those that have done half of it.
   void collect(Instant now, std::vector<BatchRef>& out);
+  void collect_everything(Instant now, std::vector<BatchRef>& out);
   std::optional<Instant> deadline() const;           // collect again then
   void finished(const ProducerBatch&);
   void was_split(const ProducerBatch&);              // one more of its generation
   // What the cluster says of a topic: its partitions (their number never shrinks), or why it has none.
   void topic_is(const std::string& name, const Uuid& id, size_t partitions);
   void topic_failed(const std::string& name, std::optional<Error>);
+  bool still_asked_for(const std::string& name);     // since the last call; while it is not known
   void each_lane(const std::function<void(Lane&)>&);
 
  private:
   struct alignas(64) Slot {
-    SpinLock lock;
-    bool listed = false;                             // under the lock: on the list, or being taken from it
-    bool lingers = false;                            // the loop's: in lingering_
+    // Under the lock.
+    BiasedLock lock;
     uint32_t keyless_bytes = 0;                      // of records without a key, since this partition became theirs
     size_t bytes_expected = 0, records_expected = 0; // as large as the last batch
     BatchRef open;
+    // The loop looks at these without it.
+    std::atomic<Instant> opened{no_batch};           // when the open batch was
+    SpinLock full_lock;
     std::vector<BatchRef> full;
+    std::atomic<bool> listed{false};                 // taken back before the loop looks
     Slot* next_listed = nullptr;
+    // The loop's.
+    bool lingers = false;                            // in lingering_
     std::unique_ptr<Lane> lane;
   };
+  static constexpr Instant no_batch = Instant::max();
   using Slots = std::vector<Slot*>;
   struct Topic {
     explicit Topic(std::string_view name) : name(std::make_shared<const std::string>(name)) {}
@@ -89,6 +100,7 @@ class Accumulator {
     std::atomic<uint32_t> keyless{0};                // where records without a key go at the moment
     std::vector<std::unique_ptr<const Slots>> kept;
     std::vector<std::unique_ptr<Slot>> owned;
+    mutable std::atomic<bool> asked{false};          // somebody wants it, and the cluster has not said anything since
     std::optional<Error> failure;                    // under topics_lock_
   };
   struct Due {
@@ -98,23 +110,26 @@ class Accumulator {
   };
 
   Topic& find_topic(std::string_view name);
+  void ask_for(const Topic&);
   Slot* choose(Topic&, const Slots&, const Outbound&);
-  Sending append_to(Topic&, const Slots&, Slot&, const Outbound&);
+  Sending append_to(Topic&, const Slots&, Slot&, BiasedLock::Way, const Outbound&);
   bool append_grown(ProducerBatch&, const Outbound&, size_t need);
   void close_open(Slot&);
   Sending open_batch(Slot&, size_t need);
   static bool encode(ProducerBatch&, const Outbound&, bool notes);
   void next_keyless(Topic&, const Slots&);
   void list(Slot&);
-  void tell_full();
+  void tell(const Slot& full);
   void tell_opened();
+  void wake_once();
   void collect_all(Instant opened_by, uint64_t generation, std::vector<BatchRef>& out);
   void collect_lingered(Instant now, uint64_t generation, std::vector<BatchRef>& out);
-  void take(Slot&, Instant opened_by, uint64_t generation, std::vector<BatchRef>& out, bool off_the_list = false);
+  void take(Slot&, Instant opened_by, uint64_t generation, std::vector<BatchRef>& out);
+  void take_full(Slot&, std::vector<BatchRef>& out);
   void count_in(uint64_t generation, int64_t batches);
 
   const AccumulatorOptions options_;
-  const uint64_t made_in_ = fork_generation();
+  const uint64_t made_in_;                           // fork_generation() then
   const std::shared_ptr<SendMemory> memory_;
   const std::function<void()> wake_;
   const std::function<void(const std::string&)> want_topic_;

@@ -228,7 +228,7 @@ awaitable<void> Cluster::keep_metadata(std::shared_ptr<Cluster> self) {
   while (!self->closed_) {
     const Instant earliest = started + self->options_.retry.first;
     const Instant due = self->refresh_asked_ ? (self->hurry_ && !failures ? Instant{} : earliest)
-                                             : self->last_success_ + self->options_.metadata_max_age;
+                                             : std::max(earliest, self->last_success_ + self->options_.metadata_max_age);
     if (started != Instant{} && Clock::now() < due) {
       co_await self->loop_.wait_until(self->work_, due);
       continue;

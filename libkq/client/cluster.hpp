@@ -139,6 +139,8 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
 
   Cluster(Loop&, Network&, Logger&, ClusterOptions);
 
+  template <class Request>
+  awaitable<Result<Reply<typename Request::Response>>> request_once(Target, const Request&, Instant deadline);
   template <class Call>
   void tell(Call);                                 // calls each observer that is still there
   Error closed_error() const;
@@ -209,17 +211,21 @@ Code code_of(const Response& response) {
 }  // namespace cluster_detail
 
 template <class Request>
+awaitable<Result<Reply<typename Request::Response>>> Cluster::request_once(Target target, const Request& request, Instant deadline) {
+  auto connection = co_await connect(target, Channel::control, deadline);
+  if (!connection) co_return std::move(connection.error());
+  const std::shared_ptr<Connection> held = *connection;
+  co_return co_await held->request(request, std::min(deadline, Clock::now() + options_.request_timeout));
+}
+
+template <class Request>
 awaitable<Result<Reply<typename Request::Response>>> Cluster::request(Target target, const Request& request, Instant deadline) {
   const auto self = shared_from_this();
   for (int failures = 1;; ++failures) {
-    auto connection = co_await connect(target, Channel::control, deadline);
-    if (!connection) co_return std::move(connection.error());
-    const std::shared_ptr<Connection> held = *connection;
-    const Instant attempt = std::min(deadline, Clock::now() + options_.request_timeout);
-    auto reply = co_await held->request(request, attempt);
-    if (reply && remedy_of(cluster_detail::code_of(reply->message)) == Remedy::none) co_return reply;
-    if (!reply && !cluster_detail::may_help(reply.error())) co_return reply;
-    if (reply && remedy_of(cluster_detail::code_of(reply->message)) == Remedy::refresh) refresh();
+    auto reply = co_await request_once(target, request, deadline);
+    const Remedy remedy = reply ? remedy_of(cluster_detail::code_of(reply->message)) : Remedy::retry;
+    if (reply ? remedy == Remedy::none : !cluster_detail::may_help(reply.error())) co_return reply;
+    if (remedy == Remedy::refresh) refresh();
     const bool again = co_await back_off(failures, deadline);
     if (!again) co_return reply;
   }

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <limits>
 
+#include "libkq/record/compression.hpp"
+
 namespace kq::client {
 namespace {
 
@@ -198,6 +200,8 @@ Status Config::settle(Role role) {
     if (was_set("delivery.timeout.ms")) linger = std::min(linger, delivery_timeout / 2), request_timeout = delivery_timeout - linger;
     else delivery_timeout = linger + request_timeout;
   }
+  if (!codec_levels(Codec::gzip).has(gzip_level))
+    return clash("compression.gzip.level=" + std::to_string(gzip_level) + ": -1 or 1 .. 9 is needed");
   if (batch_bytes > buffer_memory) return clash("batch.size is larger than buffer.memory");
   return {};
 }

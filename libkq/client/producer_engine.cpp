@@ -29,6 +29,7 @@ AccumulatorOptions accumulator_options(const Config& config) {
   options.record_bytes_max = static_cast<size_t>(config.request_bytes_max);
   options.linger = config.linger;
   options.notes = config.delivery_report != DeliveryReport::none;
+  options.busy_from = std::min(options.busy_from, config.in_flight_max);
   options.seed = system_random_u64();
   return options;
 }
@@ -49,7 +50,7 @@ SenderOptions sender_options(const Config& config) {
   return options;
 }
 
-// All topics of a request by name where the broker, or the metadata, is too old for ids (KIP-516).
+// Topics go by id from the next version on (KIP-516): where one has none, all go by name.
 constexpr int16_t newest_by_name = 12;
 
 }  // namespace
@@ -76,11 +77,7 @@ void ProducerEngine::start() {
 
 void ProducerEngine::stop() {
   if (stopped()) return;
-  collected_.clear();
-  (void)accumulator_.begin_flush();
-  accumulator_.collect(Clock::now(), collected_);
-  if (!collected_.empty()) run(Sender::Ready{collected_});
-  run(Sender::Abandon{{own_code::closed, "the producer was closed before the record was acknowledged"}});
+  abandon_all();
   cluster_->forget(*this);
   cluster_->close();
   timer_.disarm();
@@ -88,6 +85,13 @@ void ProducerEngine::stop() {
   progress_.ring();
   memory_->room.ring();
   deliveries_.arrived().ring();
+}
+
+void ProducerEngine::abandon_all() {
+  collected_.clear();
+  accumulator_.collect_everything(Clock::now(), collected_);
+  if (!collected_.empty()) run(Sender::Ready{collected_});
+  run(Sender::Abandon{{own_code::closed, "the producer was closed before the record was acknowledged"}});
 }
 
 // ---- in -----------------------------------------------------------------------------------------------------------------------
@@ -99,14 +103,14 @@ void ProducerEngine::wake() {
 void ProducerEngine::want_topic(const std::string& name) {
   loop().post([self = shared_from_this(), name] {
     if (self->stopped()) return;
-    self->topics_.push_back(name);
-    self->cluster_->want_topic(name);
+    if (self->topics_.insert(name).second) self->cluster_->want_topic(name);
+    else self->cluster_->refresh();
   });
 }
 
 // The application has left something, or a deadline has come.
 void ProducerEngine::collect() {
-  if (stopped()) return;
+  if (stopped()) return abandon_all();                   // of a send that crossed with close
   collected_.clear();
   accumulator_.collect(Clock::now(), collected_);
   if (collected_.empty()) run(Sender::Tick{});
@@ -122,6 +126,8 @@ void ProducerEngine::run(Sender::Event event) {
     for (const Sender::Action& action : sender_.step(Clock::now(), next)) std::visit([this](const auto& each) { act(each); }, action);
   }
   running_ = false;
+  for (Connection* connection : written_) connection->release();
+  written_.clear();
   arm_timer();
 }
 
@@ -149,7 +155,10 @@ void ProducerEngine::metadata_changed() {
 
 void ProducerEngine::topic_is(const std::string& name, const Topic& topic) {
   if (topic.usable()) return accumulator_.topic_is(name, topic.id, topic.partitions.size());
-  if (remedy_of(topic.error) != Remedy::none || topic.error == Code::none) return cluster_->refresh();   // not yet
+  if (remedy_of(topic.error) != Remedy::none || topic.error == Code::none) {     // not yet
+    if (accumulator_.still_asked_for(name)) cluster_->refresh();
+    return;
+  }
   accumulator_.topic_failed(name, Error(static_cast<int32_t>(topic.error), "topic '" + name + "': " + name_of(topic.error) + ", " +
                                                                               meaning_of(topic.error)));
 }
@@ -169,44 +178,55 @@ std::optional<Error> ProducerEngine::trouble() const {
 // ---- out ----------------------------------------------------------------------------------------------------------------------
 
 void ProducerEngine::act(const Sender::Produce& produce) {
+  const Status sent = send(produce);
+  if (!sent) events_.push_back(Sender::Failed{produce.request, sent.error()});
+}
+
+Status ProducerEngine::send(const Sender::Produce& produce) {
   Connection* const connection = cluster_->connection(produce.node, Channel::data);
-  if (!connection) {
-    return events_.push_back(Sender::Failed{produce.request, Error(own_code::transport, "the connection to broker " +
-                                                                       std::to_string(produce.node) + " has ended", Verdict::retry)});
+  if (!connection)
+    return Error(own_code::transport, "the connection to broker " + std::to_string(produce.node) + " has ended", Verdict::retry);
+  if (std::find(written_.begin(), written_.end(), connection) == written_.end()) {
+    connection->hold();
+    written_.push_back(connection);
   }
+  const ProduceRequest request = request_of(produce.batches);
+  KQ_TRY_ASSIGN(int16_t version, connection->apis().choose<ProduceRequest>());
+  const auto has_no_id = [](const auto& topic) { return topic.topic_id.is_zero(); };
+  if (std::any_of(request.topic_data.begin(), request.topic_data.end(), has_no_id)) version = std::min(version, newest_by_name);
+  const auto expect = acks_ == 0 ? Connection::Expect::nothing : Connection::Expect::answer;
+  Connection::Done done = [self = shared_from_this(), number = produce.request](Result<Answer> answer) {
+    self->answered(number, std::move(answer));
+  };
+  return connection->send_version(request, version, produce.deadline, std::move(done), expect);
+}
+
+ProduceRequest ProducerEngine::request_of(std::span<const BatchRef> batches) const {
   ProduceRequest request;
   request.acks = acks_;
   request.timeout_ms = static_cast<int32_t>(to_ms(request_timeout_));
-  bool all_have_ids = true;
-  for (const BatchRef& batch : produce.batches) {
-    const auto same_topic = [&](const auto& each) { return each.name == *batch->topic; };
-    auto topic = std::find_if(request.topic_data.rbegin(), request.topic_data.rend(), same_topic);
+  for (const BatchRef& batch : batches) {
+    const auto of_it = [&](const auto& each) { return each.name == *batch->topic; };
+    auto topic = std::find_if(request.topic_data.rbegin(), request.topic_data.rend(), of_it);
     if (topic == request.topic_data.rend()) {
       auto& added = request.topic_data.emplace_back();
       added.name = *batch->topic;
       added.topic_id = batch->lane->topic_id;
       topic = request.topic_data.rbegin();
-      all_have_ids = all_have_ids && !added.topic_id.is_zero();
     }
     auto& partition = topic->partition_data.emplace_back();
     partition.index = batch->partition;
     partition.records.emplace().bytes = batch->sealed();
   }
-  auto version = connection->apis().choose<ProduceRequest>();
-  Status sent;
-  if (version) {
-    const int16_t chosen = all_have_ids ? *version : std::min(*version, newest_by_name);
-    const auto expect = acks_ == 0 ? Connection::Expect::nothing : Connection::Expect::answer;
-    Connection::Done done = [self = shared_from_this(), number = produce.request](Result<Answer> answer) {
-      self->answered(number, std::move(answer));
-    };
-    sent = connection->send_version(request, chosen, produce.deadline, std::move(done), expect);
-  }
-  if (!version) events_.push_back(Sender::Failed{produce.request, version.error()});
-  else if (!sent) events_.push_back(Sender::Failed{produce.request, sent.error()});
+  return request;
 }
 
 void ProducerEngine::answered(uint64_t request, Result<Answer> answer) {
+  settle(request, std::move(answer));
+  if (accumulator_.has_news()) collect();                // whoever saw the leader busy has not woken us
+}
+
+void ProducerEngine::settle(uint64_t request, Result<Answer> answer) {
   if (!answer) return run(Sender::Failed{request, std::move(answer.error())});
   if (acks_ == 0) return run(Sender::Written{request});
   const auto reply = decode_reply<ProduceResponse>(std::move(*answer));

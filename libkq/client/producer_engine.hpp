@@ -43,6 +43,7 @@ class ProducerEngine final : public ClusterObserver, public std::enable_shared_f
   void wake();                                         // any thread, as is want_topic
   void want_topic(const std::string& name);
   void collect();
+  void abandon_all();
   void run(Sender::Event);
   void act(const Sender::Produce&);
   void act(const Sender::Connect&);
@@ -50,7 +51,10 @@ class ProducerEngine final : public ClusterObserver, public std::enable_shared_f
   void act(const Sender::Refresh&) { cluster_->refresh(); }
   void act(const Sender::Finished&);
   void act(const Sender::Split& split) { accumulator_.was_split(*split.batch); }
+  Status send(const Sender::Produce&);
+  ProduceRequest request_of(std::span<const BatchRef>) const;
   void answered(uint64_t request, Result<Answer>);
+  void settle(uint64_t request, Result<Answer>);
   void learn_leaders(const ProduceResponse&);
   static awaitable<void> ask_producer_id(std::shared_ptr<ProducerEngine>);
   void arm_timer();
@@ -67,8 +71,9 @@ class ProducerEngine final : public ClusterObserver, public std::enable_shared_f
   Timer timer_;
   std::deque<Sender::Event> events_;                   // to be stepped through
   bool running_ = false;
+  std::vector<Connection*> written_;                   // by the step under way: all its requests leave in one write
   std::vector<BatchRef> collected_;
-  std::vector<std::string> topics_;                    // wanted of the cluster
+  std::set<std::string> topics_;                       // wanted of the cluster
   Bell progress_;
   std::atomic<bool> stopped_{false};
 

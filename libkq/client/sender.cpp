@@ -68,6 +68,7 @@ void Sender::on(const LeaderIs& event) {
   }
   lane.leader = event.leader;
   lane.leader_epoch = event.leader_epoch;
+  lane.leader_in_flight.store(lane.leader < 0 ? nullptr : &nodes_[lane.leader].in_flight, std::memory_order_release);
   if (moved) lane.not_before = {};                     // what was refused by the old leader need not wait (KIP-951)
   if (lane.leader < 0 && !lane.waiting.empty()) refresh();
   list(lane);
@@ -93,7 +94,8 @@ void Sender::on(const Answered& event) {
   for (const auto& topic : event.response->responses) {
     for (const auto& partition : topic.partition_responses) {
       const auto found = std::find_if(open.begin(), open.end(), [&](const BatchRef& batch) {
-        return batch && batch->partition == partition.index && (topic.name == *batch->topic || (!topic.topic_id.is_zero() && topic.topic_id == batch->lane->topic_id));
+        if (!batch || batch->partition != partition.index) return false;
+        return topic.name == *batch->topic || (!topic.topic_id.is_zero() && topic.topic_id == batch->lane->topic_id);
       });
       if (found != open.end()) settle(*request, std::exchange(*found, nullptr), partition);
     }

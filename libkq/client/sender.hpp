@@ -1,6 +1,7 @@
 // Decides what is sent where, and what an answer means.  Owns no socket, reads no clock, starts no thread.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <span>
@@ -44,6 +45,8 @@ struct Lane {
   Uuid topic_id{};
   int32_t leader = -1;
   int32_t leader_epoch = -1;
+
+  std::atomic<const std::atomic<int>*> leader_in_flight{nullptr};   // requests; any thread may look
 
   std::deque<BatchRef> waiting;
   std::deque<BatchRef> in_flight;
@@ -104,7 +107,7 @@ class Sender {
   struct Node {
     bool up = false;
     bool connecting = false;
-    int in_flight = 0;
+    std::atomic<int> in_flight{0};
     std::deque<Lane*> ready;
     std::optional<Error> failure;                     // why it is down
   };

@@ -6,32 +6,26 @@
 
 namespace kq::client {
 
-// Spins for a while, then lets others run: whoever holds it may have lost its core.
 class SpinLock {
  public:
   void lock() {
-    while (held_.exchange(true, std::memory_order_acquire)) wait();
+    while (held_.exchange(true, std::memory_order_acquire))
+      for (int spins = 0; held_.load(std::memory_order_relaxed); ++spins) relax(spins);
   }
   void unlock() { held_.store(false, std::memory_order_release); }
 
- private:
-  static constexpr int spins_max = 64;
-
-  static void pause() {
-#if defined(__x86_64__) || defined(__i386__)
+  // Spins for a while, then lets others run: whoever is inside may have lost its core.
+  static void relax(int spins) {
+    if (spins >= spins_max) return std::this_thread::yield();
+#if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     asm volatile("yield");
 #endif
   }
 
-  void wait() {
-    for (int spins = 0; held_.load(std::memory_order_relaxed); ++spins) {
-      if (spins < spins_max) pause();
-      else std::this_thread::yield();
-    }
-  }
-
+ private:
+  static constexpr int spins_max = 64;
   std::atomic<bool> held_{false};
 };
 

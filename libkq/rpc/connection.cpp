@@ -115,6 +115,7 @@ awaitable<Result<std::shared_ptr<Connection>>> Connection::open(Loop& loop, Netw
     connection->close(error);
     co_return error;
   }
+  if (connection->failure_) co_return *connection->failure_;   // it said which versions it speaks, and hung up
   co_return connection;
 }
 
@@ -189,7 +190,7 @@ void Connection::queue(Encoded encoded, Pending pending, Expect expect) {
   Outgoing& outgoing = outgoing_.emplace_back(Outgoing{std::move(encoded), pending.deadline, nullptr});
   if (expect == Expect::nothing) outgoing.written = std::move(pending.done);
   else pending_.push_back(std::move(pending));
-  if (!writer_waits_) flush();
+  if (!writer_waits_ && !held_) flush();
 }
 
 void Connection::flush() {

@@ -102,6 +102,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   template <class Request>
   awaitable<Result<Reply<typename Request::Response>>> request(const Request& request, Instant deadline);
 
+  // Between these, what is sent is kept back, to leave in one write.
+  void hold() { held_ = true; }
+  void release() {
+    held_ = false;
+    if (!writer_waits_) flush();
+  }
+
   const ApiRanges& apis() const { return apis_; }
   const Address& address() const { return address_; }
   size_t in_flight() const { return pending_.size(); }
@@ -158,6 +165,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::deque<Outgoing> outgoing_;
   size_t written_of_front_ = 0;
   bool writer_waits_ = false;
+  bool held_ = false;
   std::vector<Encoded> spare_;                            // memory of written requests, for the next ones
   Timer deadline_;
   std::optional<Error> failure_;
