@@ -4,6 +4,7 @@
 #include <future>
 
 #include "broker/cluster/local_controller.hpp"
+#include "broker/coordinator/runtime.hpp"
 #include "broker/format.hpp"
 #include "broker/handlers/fetch_session.hpp"
 #include "broker/producer_ids.hpp"
@@ -21,6 +22,7 @@ Broker::Broker(Config its_config, Environment environment)
 // The controller's log and the partitions' stand on the storage.
 Broker::~Broker() {
   server_.reset();
+  coordinators_.clear();
   controller.reset();
   partitions.reset();
 }
@@ -43,6 +45,7 @@ Status Broker::start() {
   storage_->recover_in_background();
   local_controller_ = local.get();
   controller = std::move(local);
+  for (const auto& [type, runtime] : coordinators_) runtime->metadata_changed(image(), nullptr);
   server_->accept();
   return {};
 }
@@ -59,7 +62,15 @@ std::vector<Listener> Broker::advertised() const {
 
 void Broker::publish(std::shared_ptr<const cluster::Image> next, const cluster::Delta& delta) {
   if (storage_) storage_->apply(*next, &delta);
-  image_.store(std::move(next), std::memory_order_release);
+  image_.store(next, std::memory_order_release);
+  for (const auto& [type, runtime] : coordinators_) runtime->metadata_changed(next, &delta);
+}
+
+void Broker::add(CoordinatorType type, std::unique_ptr<coordinator::Runtime> runtime) { coordinators_[type] = std::move(runtime); }
+
+coordinator::Runtime* Broker::coordinator(CoordinatorType type) const {
+  const auto found = coordinators_.find(type);
+  return found == coordinators_.end() ? nullptr : found->second.get();
 }
 
 std::vector<Listener> Broker::listening() const { return server_ ? server_->bound() : std::vector<Listener>{}; }
@@ -68,6 +79,7 @@ void Broker::refuse() { server_->shut(); }
 
 awaitable<void> Broker::disconnect() {
   if (server_) co_await server_->close();
+  for (const auto& [type, runtime] : coordinators_) runtime->stop();
   if (storage_) storage_->stop_background();
 }
 

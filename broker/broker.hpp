@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <shared_mutex>
 #include <string>
@@ -18,7 +19,14 @@ namespace kq::cluster {
 struct Delta;
 }
 
+namespace kq::coordinator {
+class Runtime;
+}
+
 namespace kq::broker {
+
+// What FindCoordinator calls a key type.
+enum class CoordinatorType : int8_t { group = 0, transaction = 1, share = 2 };
 
 class Controller;
 class FetchSessions;
@@ -63,6 +71,9 @@ struct Broker {
   std::unique_ptr<ProducerIds> producer_ids;
   RateLimitedLog peer_log;                       // what peers can cause
 
+  // nullptr: kqd has no such coordinator.
+  coordinator::Runtime* coordinator(CoordinatorType) const;
+
   // The metadata as it is now: immutable, swapped whole.  A request keeps the one it began with (Call::image).
   std::shared_ptr<const cluster::Image> image() const { return image_.load(std::memory_order_acquire); }
   // The next image.  The partitions are as it says before anybody sees it.  One at a time; blocks.
@@ -73,10 +84,12 @@ struct Broker {
 
  private:
   std::vector<Listener> advertised() const;
+  void add(CoordinatorType, std::unique_ptr<coordinator::Runtime>);
 
   std::atomic<std::shared_ptr<const cluster::Image>> image_;
   std::unique_ptr<Storage> storage_;
   std::unique_ptr<Server> server_;
+  std::map<CoordinatorType, std::unique_ptr<coordinator::Runtime>> coordinators_;      // complete before start() listens
   LocalController* local_controller_ = nullptr;  // the same as `controller`, for starting and stopping
 };
 

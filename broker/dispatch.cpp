@@ -37,6 +37,7 @@ constexpr Api table[] = {
     api<FetchRequest>(),
     api<ListOffsetsRequest>(),
     api<MetadataRequest>(),
+    api<FindCoordinatorRequest>(),
     api<ApiVersionsRequest>(),
     api<CreateTopicsRequest>(),
     api<DeleteTopicsRequest>(),

@@ -16,6 +16,7 @@
 #include "libkq/protocol/messages/describe_configs.hpp"
 #include "libkq/protocol/messages/describe_topic_partitions.hpp"
 #include "libkq/protocol/messages/fetch.hpp"
+#include "libkq/protocol/messages/find_coordinator.hpp"
 #include "libkq/protocol/messages/incremental_alter_configs.hpp"
 #include "libkq/protocol/messages/init_producer_id.hpp"
 #include "libkq/protocol/messages/list_offsets.hpp"
@@ -33,6 +34,7 @@ awaitable<ListOffsetsResponse> handle(Broker&, Call&, const ListOffsetsRequest&)
 awaitable<InitProducerIdResponse> handle(Broker&, Call&, const InitProducerIdRequest&);
 awaitable<OffsetForLeaderEpochResponse> handle(Broker&, Call&, const OffsetForLeaderEpochRequest&);
 awaitable<MetadataResponse> handle(Broker&, Call&, const MetadataRequest&);
+awaitable<FindCoordinatorResponse> handle(Broker&, Call&, const FindCoordinatorRequest&);
 awaitable<ApiVersionsResponse> handle(Broker&, Call&, const ApiVersionsRequest&);
 awaitable<CreateTopicsResponse> handle(Broker&, Call&, const CreateTopicsRequest&);
 awaitable<DeleteTopicsResponse> handle(Broker&, Call&, const DeleteTopicsRequest&);
