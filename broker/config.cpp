@@ -83,6 +83,14 @@ void bind_plain(Config& c, Values& bind) {
   bind(c.log_initial_task_delay_ms, "log.initial.task.delay.ms");
   bind(c.log_cleaner_enable, "log.cleaner.enable");
   bind(c.num_recovery_threads_per_data_dir, "num.recovery.threads.per.data.dir");
+  bind(c.transaction_max_timeout_ms, "transaction.max.timeout.ms");
+  bind(c.transaction_abort_timed_out_transaction_cleanup_interval_ms, "transaction.abort.timed.out.transaction.cleanup.interval.ms");
+  bind(c.transaction_remove_expired_transaction_cleanup_interval_ms, "transaction.remove.expired.transaction.cleanup.interval.ms");
+  bind(c.transactional_id_expiration_ms, "transactional.id.expiration.ms");
+  bind(c.transaction_partition_verification_enable, "transaction.partition.verification.enable");
+  bind(c.transaction_two_phase_commit_enable, "transaction.two.phase.commit.enable");
+  bind(c.add_partitions_to_txn_retry_backoff_ms, "add.partitions.to.txn.retry.backoff.ms");
+  bind(c.add_partitions_to_txn_retry_backoff_max_ms, "add.partitions.to.txn.retry.backoff.max.ms");
   bind(c.producer_id_expiration_ms, "producer.id.expiration.ms");
   bind(c.producer_id_expiration_check_interval_ms, "producer.id.expiration.check.interval.ms");
   bind(c.log_open_files_max, "log.open.files.max");

@@ -128,6 +128,14 @@ struct Config {
   int64_t log_initial_task_delay_ms = 0;
   bool log_cleaner_enable = true;
   int32_t num_recovery_threads_per_data_dir = 0;
+  int32_t transaction_max_timeout_ms = 0;
+  int32_t transaction_abort_timed_out_transaction_cleanup_interval_ms = 0;
+  int32_t transaction_remove_expired_transaction_cleanup_interval_ms = 0;
+  int32_t transactional_id_expiration_ms = 0;
+  bool transaction_partition_verification_enable = true;
+  bool transaction_two_phase_commit_enable = false;
+  int32_t add_partitions_to_txn_retry_backoff_ms = 0;
+  int32_t add_partitions_to_txn_retry_backoff_max_ms = 0;
   int32_t producer_id_expiration_ms = 0;
   int32_t producer_id_expiration_check_interval_ms = 0;
   FlushAcks log_flush_acks = FlushAcks::none;     // kq's additions, these four

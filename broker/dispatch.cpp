@@ -43,10 +43,12 @@ constexpr Api table[] = {
     api<DeleteTopicsRequest>(),
     api<InitProducerIdRequest>(),
     api<OffsetForLeaderEpochRequest>(),
+    api<WriteTxnMarkersRequest>(),
     api<DescribeConfigsRequest>(),
     api<CreatePartitionsRequest>(),
     api<IncrementalAlterConfigsRequest>(),
     api<DescribeClusterRequest>(),
+    api<DescribeProducersRequest>(),
     api<DescribeTopicPartitionsRequest>(),
 };
 static_assert(std::ranges::is_sorted(table, {}, &Api::key));

@@ -152,6 +152,25 @@ Partition::Appended Partition::append(MutableBytes batch, bool all_acks, const l
   return answer;
 }
 
+Partition::Appended Partition::append_marker(const TransactionMarker& marker, bool transactions_v2) {
+  auto batch = marker_batch(marker, wall_clock_ms());
+  return append(batch, true, {.origin = log::AppendOrigin::coordinator, .transactions_v2 = transactions_v2});
+}
+
+Partition::Verification Partition::begin_verification(const log::VerificationRequest& request) {
+  std::lock_guard lock(mutex_);
+  const Code code = check_leader_locked(-1);
+  if (code != Code::none) return {code};
+  return {Code::none, log_->begin_verification(request)};
+}
+
+Code Partition::producers(std::vector<log::Producer>& to) const {
+  std::lock_guard lock(mutex_);
+  const Code code = check_leader_locked(-1);
+  if (code == Code::none) to = log_->producers().all();
+  return code;
+}
+
 awaitable<Code> Partition::committed(Loop& loop, int64_t offset, Instant deadline) {
   std::shared_ptr<CommitWaiter> waiter;
   {

@@ -18,6 +18,7 @@
 #include "libkq/base/log.hpp"
 #include "libkq/net/loop.hpp"
 #include "libkq/protocol/codes.hpp"
+#include "libkq/record/batch_builder.hpp"
 
 namespace kq::broker {
 
@@ -116,6 +117,17 @@ class Partition : public std::enable_shared_from_this<Partition> {
   };
   // One validated batch of a client, changed in place.
   Appended append(MutableBytes batch, bool all_acks, const log::AppendOptions&);
+  // The end of a producer's transaction, which its coordinator has decided.
+  Appended append_marker(const TransactionMarker&, bool transactions_v2);
+
+  // Before the coordinator is asked whether a transaction that would begin here is known to it (ProducerState::begin_verification).
+  struct Verification {
+    Code code = Code::none;
+    log::VerificationGuard guard = log::no_guard;
+  };
+  Verification begin_verification(const log::VerificationRequest&);
+  // By id.  None, or the code that refuses.
+  Code producers(std::vector<log::Producer>& to) const;
 
   // Resumes on `loop` when everything below `offset` is committed (none), when the deadline comes (request_timed_out), or when that
   // will not happen here (not_leader_or_follower, kafka_storage_error).

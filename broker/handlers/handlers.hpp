@@ -14,6 +14,7 @@
 #include "libkq/protocol/messages/delete_topics.hpp"
 #include "libkq/protocol/messages/describe_cluster.hpp"
 #include "libkq/protocol/messages/describe_configs.hpp"
+#include "libkq/protocol/messages/describe_producers.hpp"
 #include "libkq/protocol/messages/describe_topic_partitions.hpp"
 #include "libkq/protocol/messages/fetch.hpp"
 #include "libkq/protocol/messages/find_coordinator.hpp"
@@ -23,6 +24,7 @@
 #include "libkq/protocol/messages/metadata.hpp"
 #include "libkq/protocol/messages/offset_for_leader_epoch.hpp"
 #include "libkq/protocol/messages/produce.hpp"
+#include "libkq/protocol/messages/write_txn_markers.hpp"
 
 namespace kq::broker {
 
@@ -33,6 +35,8 @@ awaitable<FetchResponse> handle(Broker&, Call&, const FetchRequest&);
 awaitable<ListOffsetsResponse> handle(Broker&, Call&, const ListOffsetsRequest&);
 awaitable<InitProducerIdResponse> handle(Broker&, Call&, const InitProducerIdRequest&);
 awaitable<OffsetForLeaderEpochResponse> handle(Broker&, Call&, const OffsetForLeaderEpochRequest&);
+awaitable<WriteTxnMarkersResponse> handle(Broker&, Call&, const WriteTxnMarkersRequest&);
+awaitable<DescribeProducersResponse> handle(Broker&, Call&, const DescribeProducersRequest&);
 awaitable<MetadataResponse> handle(Broker&, Call&, const MetadataRequest&);
 awaitable<FindCoordinatorResponse> handle(Broker&, Call&, const FindCoordinatorRequest&);
 awaitable<ApiVersionsResponse> handle(Broker&, Call&, const ApiVersionsRequest&);

@@ -75,7 +75,7 @@ Code Log::admit(MutableBytes batches, int32_t leader_epoch, const AppendOptions&
           return Code::none;
         }
       }
-      const Code code = producers_.check(view, how.origin, how.transactions_v2);
+      const Code code = producers_.check(view, how);
       if (code != Code::none) return code;
     }
     result.last_offset = batch.last_offset();

@@ -46,11 +46,6 @@ struct AppendResult {
   bool rolled = false;
 };
 
-struct AppendOptions {
-  AppendOrigin origin = AppendOrigin::client;
-  bool transactions_v2 = false;       // see ProducerState::check
-};
-
 struct ReadRequest {
   int64_t offset = 0;
   size_t bytes_max = 0;
@@ -168,8 +163,11 @@ class Log {
   // out.  They must start at or after the end (else offset_out_of_range) and ascend, with right CRCs (else corrupt_message).
   Result<AppendResult> append_as_follower(Bytes batches, int64_t now_ms);
 
+  // See ProducerState.
+  VerificationGuard begin_verification(const VerificationRequest& request) { return producers_.begin_verification(request); }
+
   Result<ReadResult> read(const ReadRequest&);
-  // Aborted transactions that a reader of `slice`, which starts at offset `from`, has to know.
+  // Aborted transactions that a reader of `slice`, which starts at offset `from`, has to know; by first offset.
   Result<std::vector<AbortedTransaction>> aborted_transactions(int64_t from, const Slice& slice);
 
   // Moves the high watermark, within start and end; it may go back (a new leader's truth).

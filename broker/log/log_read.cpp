@@ -76,14 +76,15 @@ Result<std::vector<AbortedTransaction>> Log::aborted_transactions(int64_t from, 
   KQ_TRY_ASSIGN(const auto after, segments_[i]->offset_after(static_cast<int64_t>(slice.position + slice.length)));
   const int64_t next = i + 1 < segments_.size() ? segments_[i + 1]->base_offset() : end_offset();
   const int64_t upper = after.value_or(next);
-  for (; i < segments_.size(); ++i) {
+  // Once the stable offset has passed it, every transaction that began below is decided, and so was seen.
+  for (int64_t stable = -1; i < segments_.size() && stable < upper; ++i) {
     KQ_TRY_ASSIGN(const auto entries, segments_[i]->txns().all());
     for (const TxnEntry& entry : entries) {
       if (entry.last_offset >= from && entry.first_offset < upper) aborted.push_back({entry.producer_id, entry.first_offset});
-      // Every transaction that began below is decided, and so was seen.
-      if (entry.last_stable_offset >= upper) return aborted;
+      if ((stable = entry.last_stable_offset) >= upper) break;
     }
   }
+  std::ranges::sort(aborted, {}, &AbortedTransaction::first_offset);
   return aborted;
 }
 

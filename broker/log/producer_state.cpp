@@ -47,34 +47,56 @@ const BatchMetadata* ProducerState::duplicate_of(const ProducerBatch& batch) con
   return nullptr;
 }
 
-Code ProducerState::check(const ProducerBatch& batch, AppendOrigin origin, bool transactions_v2) const {
-  if (batch.producer_id < 0 || origin == AppendOrigin::replication || origin == AppendOrigin::raft_leader) return Code::none;
+VerificationGuard ProducerState::begin_verification(const VerificationRequest& request) {
+  if (has_open_transaction(request.producer_id, request.epoch)) return no_guard;
+  const auto [entry, is_new] = verifications_.try_emplace(request.producer_id);
+  Verification& held = entry->second;
+  if (is_new) held.guard = ++last_guard_;
+  if (is_new || request.epoch > held.epoch) {
+    held.epoch = request.epoch;
+    held.lowest_sequence = request.base_sequence;
+  } else if (request.epoch == held.epoch) {
+    held.lowest_sequence = std::min(held.lowest_sequence, request.base_sequence);
+  }
+  held.transactions_v2 = request.transactions_v2;
+  held.begun_ms = request.now_ms;
+  return held.guard;
+}
+
+Code ProducerState::check(const ProducerBatch& batch, const AppendOptions& how) const {
+  if (batch.producer_id < 0 || how.origin == AppendOrigin::replication || how.origin == AppendOrigin::raft_leader) return Code::none;
   const Producer* producer = find(batch.producer_id);
-  if (batch.control) {
-    if (!producer || !batch.marker) return Code::none;
-    const Code epoch = check_epoch(*producer, batch, transactions_v2);
-    if (epoch != Code::none) return epoch;
-    return producer->coordinator_epoch > batch.marker->coordinator_epoch ? Code::transaction_coordinator_fenced : Code::none;
-  }
-  if (producer) {
-    const Code epoch = check_epoch(*producer, batch, false);
-    if (epoch != Code::none) return epoch;
-  }
-  if (origin == AppendOrigin::client) {
-    const Code sequence = check_sequence(producer, batch, transactions_v2);
-    if (sequence != Code::none) return sequence;
+  if (batch.control) return producer && batch.marker ? check_marker(*producer, batch, how.transactions_v2) : Code::none;
+  if (const Code code = check_verified(batch, how); code != Code::none) return code;
+  if (producer && batch.epoch < producer->epoch) return Code::invalid_producer_epoch;
+  if (how.origin == AppendOrigin::client) {
+    if (const Code code = check_sequence(producer, batch, how.transactions_v2); code != Code::none) return code;
   }
   if (producer && producer->transaction_first_offset >= 0 && !batch.transactional) return Code::invalid_txn_state;
   return Code::none;
 }
 
-// Where transactions are of version 2, a marker raises the epoch: one that does not is a late repeat.
-Code ProducerState::check_epoch(const Producer& producer, const ProducerBatch& batch, bool must_rise) const {
-  const bool stale = must_rise ? batch.epoch <= producer.epoch : batch.epoch < producer.epoch;
-  return stale ? Code::invalid_producer_epoch : Code::none;
+Code ProducerState::check_verified(const ProducerBatch& batch, const AppendOptions& how) const {
+  if (!batch.transactional || !how.verified_only || has_open_transaction(batch.producer_id, batch.epoch)) return Code::none;
+  const auto held = verifications_.find(batch.producer_id);
+  const bool verified = how.guard != no_guard && held != verifications_.end() && held->second.guard == how.guard;
+  return verified ? Code::none : Code::invalid_txn_state;
+}
+
+// Where transactions are of version 2, a marker raises the epoch.  One that does not comes late, into a transaction that it does not
+// mean; or it is a repeat, and then there is nothing that it could end.
+Code ProducerState::check_marker(const Producer& producer, const ProducerBatch& batch, bool transactions_v2) const {
+  const bool repeat = batch.epoch == producer.epoch && producer.transaction_first_offset < 0;
+  const bool stale = transactions_v2 && !repeat ? batch.epoch <= producer.epoch : batch.epoch < producer.epoch;
+  if (stale) return Code::invalid_producer_epoch;
+  return producer.coordinator_epoch > batch.marker->coordinator_epoch ? Code::transaction_coordinator_fenced : Code::none;
 }
 
 Code ProducerState::check_sequence(const Producer* producer, const ProducerBatch& batch, bool transactions_v2) const {
+  // An earlier batch that was verified beside this one has not come yet.
+  const auto verified = verifications_.find(batch.producer_id);
+  if (batch.transactional && verified != verifications_.end() && batch.base_sequence > verified->second.lowest_sequence)
+    return Code::out_of_order_sequence_number;
   if (!producer) {
     // All that the producer wrote may be gone (retention, DeleteRecords): any sequence goes on from there, except that in version 2
     // a transaction's first batch cannot have a predecessor.
@@ -97,6 +119,7 @@ std::optional<CompletedTransaction> ProducerState::append(const ProducerBatch& b
   }
   Producer& producer = *held;
   set_epoch(producer, batch.epoch);
+  if (batch.transactional) verifications_.erase(batch.producer_id);
   producer.last_timestamp = batch.max_timestamp;
   if (!batch.control) {
     add_batch(producer, {batch.last_sequence, static_cast<int32_t>(batch.last_offset - batch.base_offset), batch.last_offset,
@@ -146,12 +169,14 @@ void ProducerState::expire(int64_t now_ms, int64_t expiration_ms) {
   boost::unordered::erase_if(producers_, [&](const auto& held) {
     return held.second->transaction_first_offset < 0 && now_ms - held.second->last_timestamp >= expiration_ms;
   });
+  boost::unordered::erase_if(verifications_, [&](const auto& held) { return now_ms - held.second.begun_ms >= expiration_ms; });
 }
 
 void ProducerState::clear() {
   producers_.clear();
   open_.clear();
   ended_.clear();
+  verifications_.clear();
 }
 
 std::vector<Producer> ProducerState::all() const {

@@ -19,6 +19,17 @@ namespace kq::log {
 // Who appends.  A client's sequences are checked; a coordinator's are not; what another broker's log already holds is not refused.
 enum class AppendOrigin { client, coordinator, replication, raft_leader };
 
+// The right to begin a transaction in a log, given before its coordinator is asked whether there is one (KIP-890).
+using VerificationGuard = uint64_t;
+constexpr VerificationGuard no_guard = 0;
+
+struct AppendOptions {
+  AppendOrigin origin = AppendOrigin::client;
+  bool transactions_v2 = false;                // the request, or the marker, is of transactions version 2
+  bool verified_only = false;                  // a transaction begins here under a guard alone
+  VerificationGuard guard = no_guard;
+};
+
 // What a transaction marker says.
 struct EndMarker {
   bool commit = false;
@@ -72,15 +83,29 @@ struct CompletedTransaction {
   bool aborted;
 };
 
-// Externally synchronized, like the log that owns it.  Changes only through append, complete and load: check has no effect.
+// A batch that would begin a transaction in this log, as its coordinator is about to be asked.
+struct VerificationRequest {
+  int64_t producer_id = -1;
+  int16_t epoch = -1;
+  int32_t base_sequence = -1;
+  bool transactions_v2 = false;
+  int64_t now_ms = 0;
+};
+
+// Externally synchronized, like the log that owns it.  Changes only through begin_verification, append, complete, expire and load:
+// check has no effect.
 class ProducerState {
  public:
   // The remembered batch that `batch` repeats.  Its offsets are the answer; nothing is appended.
   const BatchMetadata* duplicate_of(const ProducerBatch& batch) const;
 
-  // May `batch` be appended?  Code::none, or why not (ProducerAppendInfo of Kafka 4.2).  `transactions_v2`: the request speaks
-  // transactions version 2, where a producer without state starts at 0 and a marker must raise the epoch.
-  Code check(const ProducerBatch& batch, AppendOrigin origin, bool transactions_v2) const;
+  // Before the coordinator is asked; no_guard where the transaction is open here already.  Whatever ends the transaction in between
+  // takes the guard away, so that an answer which is out of date begins nothing that nobody would end.
+  VerificationGuard begin_verification(const VerificationRequest&);
+
+  // May `batch` be appended?  Code::none, or why not (UnifiedLog and ProducerAppendInfo of Kafka 4.2).  In transactions version 2 a
+  // producer without state starts at 0, and a marker raises the epoch.
+  Code check(const ProducerBatch& batch, const AppendOptions&) const;
 
   // Takes in a batch that was written.  A marker that ends a transaction with records answers it: index it if it was aborted,
   // with stable_offset_after, then complete it.
@@ -108,12 +133,24 @@ class ProducerState {
   std::vector<Producer> all() const;                         // by producer id
 
  private:
-  Code check_epoch(const Producer&, const ProducerBatch&, bool must_rise) const;
+  // What is known of a producer between its verification and its first batch.
+  struct Verification {
+    VerificationGuard guard = no_guard;
+    int64_t begun_ms = 0;
+    int32_t lowest_sequence = -1;              // several batches may be verified at once, and come in any order
+    int16_t epoch = -1;
+    bool transactions_v2 = false;
+  };
+
+  Code check_marker(const Producer&, const ProducerBatch&, bool transactions_v2) const;
+  Code check_verified(const ProducerBatch&, const AppendOptions&) const;
   Code check_sequence(const Producer*, const ProducerBatch&, bool transactions_v2) const;
 
   boost::unordered_flat_map<int64_t, std::unique_ptr<Producer>> producers_;
   std::map<int64_t, int64_t> open_;                          // first offset → producer id
   std::map<int64_t, int64_t> ended_;                         // first offset → marker's offset, not yet below the high watermark
+  boost::unordered_flat_map<int64_t, Verification> verifications_;
+  VerificationGuard last_guard_ = no_guard;
 };
 
 }  // namespace kq::log
