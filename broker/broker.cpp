@@ -73,6 +73,8 @@ coordinator::Runtime* Broker::coordinator(CoordinatorType type) const {
   return found == coordinators_.end() ? nullptr : found->second.get();
 }
 
+Housekeeping& Broker::housekeeping() const { return storage_->housekeeping(); }
+
 std::vector<Listener> Broker::listening() const { return server_ ? server_->bound() : std::vector<Listener>{}; }
 
 void Broker::refuse() { server_->shut(); }

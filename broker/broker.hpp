@@ -30,6 +30,7 @@ enum class CoordinatorType : int8_t { group = 0, transaction = 1, share = 2 };
 
 class Controller;
 class FetchSessions;
+class Housekeeping;
 class LocalController;
 class Partitions;
 class ProducerIds;
@@ -78,6 +79,8 @@ struct Broker {
   std::shared_ptr<const cluster::Image> image() const { return image_.load(std::memory_order_acquire); }
   // The next image.  The partitions are as it says before anybody sees it.  One at a time; blocks.
   void publish(std::shared_ptr<const cluster::Image> next, const cluster::Delta&);
+
+  Housekeeping& housekeeping() const;            // once it has started
 
   // May an appended batch be committed later than at once?
   bool commits_may_wait() const { return config.log_flush_acks == FlushAcks::all; }

@@ -41,6 +41,7 @@ constexpr Api table[] = {
     api<ApiVersionsRequest>(),
     api<CreateTopicsRequest>(),
     api<DeleteTopicsRequest>(),
+    api<DeleteRecordsRequest>(),
     api<InitProducerIdRequest>(),
     api<OffsetForLeaderEpochRequest>(),
     api<WriteTxnMarkersRequest>(),

@@ -27,7 +27,15 @@ log::LogConfig log_config(const TopicConfig& topic) {
           .segment_jitter_ms = topic.segment_jitter_ms,
           .segment_index_bytes = topic.segment_index_bytes,
           .index_interval_bytes = topic.index_interval_bytes,
-          .file_delete_delay_ms = topic.file_delete_delay_ms};
+          .file_delete_delay_ms = topic.file_delete_delay_ms,
+          .compact = topic.compact,
+          .remove = topic.remove,
+          .retention_ms = topic.retention_ms,
+          .retention_bytes = topic.retention_bytes,
+          .delete_retention_ms = topic.delete_retention_ms,
+          .min_compaction_lag_ms = topic.min_compaction_lag_ms,
+          .max_compaction_lag_ms = topic.max_compaction_lag_ms,
+          .min_cleanable_dirty_ratio = topic.min_cleanable_dirty_ratio};
 }
 
 Partition::Partition(const PartitionContext& context, Uuid id, std::string name, int32_t number, std::shared_ptr<const TopicConfig> config,
@@ -38,6 +46,7 @@ void Partition::set_config(std::shared_ptr<const TopicConfig> config) {
   std::lock_guard lock(mutex_);
   if (log_) log_->set_config(log_config(*config));
   config_.store(std::move(config), std::memory_order_release);
+  retention_due_ms = 0;
 }
 
 awaitable<Code> Partition::opened(Loop& loop) {
@@ -52,6 +61,7 @@ awaitable<Code> Partition::opened(Loop& loop) {
 Status Partition::open_now() {
   std::lock_guard opening(opening_);
   if (is_open()) return {};
+  if (retired_) return Error(own_code::data, topic + "-" + std::to_string(index) + " is deleted");
   auto log = open_log_(*this, log_config(*config()));
   if (!log) {
     context_.log.error("partition", topic + "-" + std::to_string(index) + " cannot be opened: " + log.error().message());
@@ -279,6 +289,53 @@ Result<log::TimestampSearch> Partition::search_largest_timestamp() {
   return log_->search_largest_timestamp();
 }
 
+Partition::RecordsDeleted Partition::delete_records(int64_t offset) {
+  RecordsDeleted answer;
+  std::optional<Error> failure;
+  std::vector<log::Log::Removal> removals;
+  {
+    std::lock_guard lock(mutex_);
+    answer.code = check_leader_locked(-1);
+    const auto settings = config();
+    if (answer.code == Code::none && settings->compact && !settings->remove) answer.code = Code::policy_violation;
+    if (answer.code != Code::none) return answer;
+    if (offset == high_watermark_offset) offset = log_->high_watermark();
+    if (offset < 0 || offset > log_->high_watermark()) return {.code = Code::offset_out_of_range};
+    const bool rises = offset > log_->start_offset();
+    if (Status raised = log_->raise_start(offset, wall_clock_ms()); !raised) {
+      answer.code = Code::kafka_storage_error;
+      failure.emplace(std::move(raised.error()));
+    } else {
+      answer.low_watermark = log_->start_offset();
+    }
+    removals = log_->take_removals();
+    if (rises) new_for_readers();
+  }
+  context_.took_out(*this, std::move(removals));
+  if (failure) context_.disk_failed(*this, *failure);
+  return answer;
+}
+
+void Partition::delete_old_segments(int64_t now_ms) {
+  constexpr size_t segments_a_turn = 32;          // while others wait for the lock
+  for (bool more = true; more;) {
+    std::optional<Error> failure;
+    std::vector<log::Log::Removal> removals;
+    {
+      std::lock_guard lock(mutex_);
+      if (!log_ || retired_ || log_->failed()) return;
+      const int64_t start = log_->start_offset();
+      auto deleted = log_->delete_old_segments(now_ms, segments_a_turn);
+      more = deleted && *deleted == segments_a_turn;
+      if (!deleted) failure.emplace(std::move(deleted.error()));
+      removals = log_->take_removals();
+      if (log_->start_offset() > start) new_for_readers();
+    }
+    context_.took_out(*this, std::move(removals));
+    if (failure) context_.disk_failed(*this, *failure);
+  }
+}
+
 void Partition::flush_soon(std::function<void()> done) {
   bool nothing_to_do = false, submit = false;
   {
@@ -299,6 +356,7 @@ uint64_t Partition::bytes_past_recovery_point() const {
 }
 
 void Partition::retire() {
+  std::lock_guard opening(opening_);
   std::lock_guard lock(mutex_);
   retired_ = true;
   leads_ = false;
@@ -358,11 +416,13 @@ void Partition::flush() {
 }
 
 Status Partition::flush_once(log::FlushKind kind, std::unique_lock<std::mutex>& lock) {
+  if (retired_) return {};
   if (log_->failed()) return Error(own_code::data, "the log of " + log_->directory() + " has failed before");
   KQ_TRY_ASSIGN(const log::FlushWork work, log_->prepare_flush(kind));
   lock.unlock();
   Status outcome = work.run();
   lock.lock();
+  if (retired_) return {};                        // its directory may have moved away meanwhile: that is no failure of the disk
   log_->flushed(work, outcome);
   return outcome;
 }

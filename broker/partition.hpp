@@ -74,6 +74,7 @@ struct PartitionContext {
   bool commit_when_synced = false;                // log.flush.acks=all: the high watermark moves over synced records alone
   std::function<void(Partition&, size_t bytes)> appended;         // past its recovery point
   std::function<void(Partition&, const Error&)> disk_failed;      // a full disk, or one that has to go offline
+  std::function<void(Partition&, std::vector<log::Log::Removal>)> took_out;     // files that have to be removed later
 };
 
 // Any thread.  The lock is held for a state change and its write, never across an await.
@@ -91,6 +92,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   const std::string topic;
   const int32_t index;
   std::atomic<bool> noted_dirty{false};           // by whoever has its log synced
+  std::atomic<int64_t> retention_due_ms{0};       // by whoever checks it: nothing to remove before, while it is not open; 0: not known
 
   // The settings that hold for it; a snapshot.
   std::shared_ptr<const TopicConfig> config() const { return config_.load(std::memory_order_acquire); }
@@ -150,18 +152,35 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Result<log::TimestampSearch> search_timestamp(int64_t timestamp);
   Result<log::TimestampSearch> search_largest_timestamp();
 
+  struct RecordsDeleted {
+    Code code = Code::none;
+    int64_t low_watermark = -1;
+  };
+  // Records below `offset` are gone, for readers at once; high_watermark_offset: all that are committed.  Blocks.
+  static constexpr int64_t high_watermark_offset = -1;
+  RecordsDeleted delete_records(int64_t offset);
+  // Removes what has outlived its time or its room.  Blocks.
+  void delete_old_segments(int64_t now_ms);
+
   // Has the log synced, so that nothing before this moment is scanned after a crash; on the I/O pool, which calls `done` then.
   void flush_soon(std::function<void()> done);
 
   uint64_t bytes_past_recovery_point() const;
 
-  // Ends it: what waits is answered not_leader_or_follower and nothing is served any more.
+  // Ends it: what waits is answered not_leader_or_follower, nothing is served any more, and its log is not opened any more.  Blocks while
+  // it is being opened.
   void retire();
-  // The log, for its owner's housekeeping: under the lock, where it is open.
+  // The log, for those who read it as a whole: under the lock, where it is open.
   template <class Visit>
   void with_log(Visit&& visit) {
     std::lock_guard lock(mutex_);
     if (log_) visit(*log_);
+  }
+  // Runs `work`, which changes the log's names, while nobody uses the log.
+  template <class Work>
+  auto locked(Work&& work) {
+    std::lock_guard lock(mutex_);
+    return work();
   }
 
  private:

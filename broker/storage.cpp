@@ -5,29 +5,27 @@
 
 namespace kq::broker {
 
-// Lives and dies on the first loop's thread; calls that are posted there hold it.
-struct Storage::Background {
-  Background(Loop& loop, Storage* storage) : storage(storage), timer(loop, [this] {
-    if (this->storage) this->storage->background_due();
-  }) {}
-  Storage* storage;                               // null: stopped
-  Timer timer;
-};
-
 Storage::Storage(const Config& config, const Environment& env, Partitions& partitions)
     : config_(config), env_(env), partitions_(partitions), files_(env.files, static_cast<size_t>(config.log_open_files_max)),
       context_{.io = env.io,
                .log = env.log,
                .commit_when_synced = config.log_flush_acks == FlushAcks::all,
                .appended = [this](Partition& partition, size_t bytes) { appended(partition, bytes); },
-               .disk_failed = [this](Partition& partition, const Error& error) { disk_failed(partition, error); }},
-      background_(std::make_shared<Background>(*env.loops.front(), this)) {}
+               .disk_failed = [this](Partition& partition, const Error& error) { disk_failed(partition, error); },
+               .took_out = [this](Partition& partition, auto removals) { housekeeping_->remove_later(partition, std::move(removals)); }},
+      sync_alarm_(std::make_unique<Alarm>(*env.loops.front(), env.io, [this] { sync_round(0); })) {}
 
 Storage::~Storage() = default;
 
 Result<std::unique_ptr<Storage>> Storage::open(const Config& config, const Environment& env, Partitions& partitions) {
   std::unique_ptr<Storage> storage(new Storage(config, env, partitions));
   KQ_TRY(storage->open_directories());
+  storage->housekeeping_ = std::make_unique<Housekeeping>(Housekeeping::Place{
+      .config = config,
+      .env = env,
+      .partitions = partitions,
+      .directories = storage->directories_,
+      .directory_of = [&storage = *storage](const log::TopicPartition& name) -> log::LogDirectory& { return storage.directory_of(name); }});
   return storage;
 }
 
@@ -100,17 +98,21 @@ void Storage::apply_topic(const cluster::Image& image, const cluster::TopicImage
   }
 }
 
+// Only names change here; what they name is removed later, piece by piece.
 void Storage::remove_topic(const cluster::TopicImage& topic) {
+  std::set<log::LogDirectory*> changed;
   for (const auto& partition : partitions_.remove(topic.id)) {
     partition->retire();
     const log::TopicPartition name{partition->topic, partition->index};
     const int64_t due_ms = wall_clock_ms() + partition->config()->file_delete_delay_ms;
-    if (const Status renamed = directory_of(name).delete_log(name, due_ms); !renamed)
+    log::LogDirectory& directory = directory_of(name);
+    if (const Status renamed = partition->locked([&] { return directory.delete_log(name, due_ms); }); !renamed)
       env_.log.error("storage", "cannot delete " + name.directory_name() + ": " + renamed.error().message());
-    std::lock_guard lock(mutex_);
-    removals_due_ms_.insert(due_ms);
+    changed.insert(&directory);
+    housekeeping_->remove_at(due_ms);
   }
-  arm(Clock::now());
+  for (log::LogDirectory* directory : changed)
+    if (const Status synced = directory->sync_names(); !synced) env_.log.error("storage", synced.error().message());
 }
 
 std::shared_ptr<const TopicConfig> Storage::config_of(const cluster::Image& image, const cluster::TopicImage& topic) const {
@@ -165,7 +167,7 @@ log::LogDirectory& Storage::directory_of(const log::TopicPartition& name) {
 
 void Storage::recover_in_background() {
   const bool left_cleanly = std::ranges::all_of(directories_, [](const auto& directory) { return directory->clean_shutdown().has_value(); });
-  arm(Clock::now());                              // what was deleted before the stop
+  housekeeping_->begin();
   if (left_cleanly) return;
   for (const auto& partition : partitions_.all())
     env_.io.submit([partition] { (void)partition->open_now(); });
@@ -189,7 +191,7 @@ void Storage::appended(Partition& partition, size_t bytes) {
       first = dirty_.empty();
       dirty_.push_back(partition.weak_from_this());
     }
-    if (first) arm(Clock::now() + std::chrono::milliseconds(config_.log_flush_offset_checkpoint_interval_ms));
+    if (first) sync_alarm_->arm(Clock::now() + std::chrono::milliseconds(config_.log_flush_offset_checkpoint_interval_ms));
   }
   const int64_t trigger = config_.log_recovery_scan_max_bytes / 2;       // what comes while a round runs has the other half
   const auto added = static_cast<int64_t>(bytes);
@@ -238,7 +240,7 @@ void Storage::round_done() {
     again = !dirty_.empty();
   }
   env_.io.submit([this] { write_checkpoints(); });
-  if (again) arm(Clock::now() + std::chrono::milliseconds(config_.log_flush_offset_checkpoint_interval_ms));
+  if (again) sync_alarm_->arm(Clock::now() + std::chrono::milliseconds(config_.log_flush_offset_checkpoint_interval_ms));
 }
 
 void Storage::write_checkpoints() {
@@ -248,32 +250,9 @@ void Storage::write_checkpoints() {
   }
 }
 
-void Storage::arm(Instant deadline) {
-  env_.loops.front()->post([background = background_, deadline] {
-    if (!background->storage || (background->timer.armed() && background->timer.deadline() <= deadline)) return;
-    background->timer.arm(deadline);
-  });
-}
-
-void Storage::background_due() {
-  env_.io.submit([this] {
-    sync_round(0);
-    remove_due();
-  });
-}
-
-void Storage::remove_due() {
-  const int64_t now_ms = wall_clock_ms();
-  for (const auto& directory : directories_)
-    for (auto& removal : directory->due_removals(now_ms)) env_.io.submit(std::move(removal));
-  std::lock_guard lock(mutex_);
-  removals_due_ms_.erase(removals_due_ms_.begin(), removals_due_ms_.upper_bound(now_ms));
-  if (!removals_due_ms_.empty()) arm(Clock::now() + std::chrono::milliseconds(*removals_due_ms_.begin() - now_ms + 1));
-}
-
 void Storage::stop_background() {
-  background_->storage = nullptr;
-  background_->timer.disarm();
+  sync_alarm_->stop();
+  housekeeping_->stop();
 }
 
 Status Storage::close(int64_t broker_epoch) {

@@ -10,6 +10,7 @@
 
 #include "broker/broker.hpp"
 #include "broker/format.hpp"
+#include "broker/housekeeping.hpp"
 #include "broker/log/log_directory.hpp"
 #include "broker/partitions.hpp"
 
@@ -33,8 +34,9 @@ class Storage {
 
   // The partitions are as `image` says when this returns.  With `delta` only what changed is looked at.  Blocks.
   void apply(const cluster::Image& image, const cluster::Delta* delta);
-  // Opens, one after another on the pool, what a crash has left to be recovered.
+  // Opens, one after another on the pool, what a crash has left to be recovered; then what nobody asks for begins.
   void recover_in_background();
+  Housekeeping& housekeeping() { return *housekeeping_; }
 
   // Nothing begins by itself any more.  On the first loop's thread.
   void stop_background();
@@ -42,8 +44,6 @@ class Storage {
   Status close(int64_t broker_epoch);
 
  private:
-  struct Background;
-
   Storage(const Config&, const Environment&, Partitions&);
   Status open_directories();
   void apply_topic(const cluster::Image&, const cluster::TopicImage&, bool make_directories);
@@ -57,9 +57,6 @@ class Storage {
   void sync_round(int64_t bytes_left_max);
   void round_done();
   void write_checkpoints();
-  void arm(Instant);
-  void background_due();
-  void remove_due();
 
   const Config& config_;
   const Environment& env_;
@@ -74,8 +71,8 @@ class Storage {
   std::mutex mutex_;                                                     // over what follows
   std::vector<std::weak_ptr<Partition>> dirty_;                          // with records past the recovery point
   size_t round_running_ = 0;                                             // partitions that a round still waits for
-  std::multiset<int64_t> removals_due_ms_;
-  std::shared_ptr<Background> background_;                               // the timer, on the first loop
+  std::unique_ptr<Alarm> sync_alarm_;
+  std::unique_ptr<Housekeeping> housekeeping_;
   RateLimitedLog disk_full_log_{env_.log, LogLevel::error, "storage"};
 };
 

@@ -11,6 +11,7 @@
 #include "libkq/protocol/messages/api_versions.hpp"
 #include "libkq/protocol/messages/create_partitions.hpp"
 #include "libkq/protocol/messages/create_topics.hpp"
+#include "libkq/protocol/messages/delete_records.hpp"
 #include "libkq/protocol/messages/delete_topics.hpp"
 #include "libkq/protocol/messages/describe_cluster.hpp"
 #include "libkq/protocol/messages/describe_configs.hpp"
@@ -41,6 +42,7 @@ awaitable<MetadataResponse> handle(Broker&, Call&, const MetadataRequest&);
 awaitable<FindCoordinatorResponse> handle(Broker&, Call&, const FindCoordinatorRequest&);
 awaitable<ApiVersionsResponse> handle(Broker&, Call&, const ApiVersionsRequest&);
 awaitable<CreateTopicsResponse> handle(Broker&, Call&, const CreateTopicsRequest&);
+awaitable<DeleteRecordsResponse> handle(Broker&, Call&, const DeleteRecordsRequest&);
 awaitable<DeleteTopicsResponse> handle(Broker&, Call&, const DeleteTopicsRequest&);
 awaitable<DescribeConfigsResponse> handle(Broker&, Call&, const DescribeConfigsRequest&);
 awaitable<CreatePartitionsResponse> handle(Broker&, Call&, const CreatePartitionsRequest&);

@@ -47,6 +47,8 @@ class FileSystem {
   virtual Result<std::shared_ptr<File>> open(const std::string& path, OpenMode) = 0;
   virtual bool exists(const std::string& path) = 0;
   virtual Result<uint64_t> size(const std::string& path) = 0;                           // of a file, without opening it
+  virtual Result<int64_t> modified_ms(const std::string& path) = 0;                     // when its content last changed, or was said to
+  virtual Status set_modified_ms(const std::string& path, int64_t) = 0;
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& directory) = 0;   // sorted by name, without . and ..
   virtual Status make_directory(const std::string& path) = 0;                           // with its parents; existing is success
   virtual Status rename(const std::string& from, const std::string& to) = 0;

@@ -141,6 +141,8 @@ class PosixFileSystem final : public FileSystem {
   Result<std::shared_ptr<File>> open(const std::string& path, OpenMode) override;
   bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
   Result<uint64_t> size(const std::string& path) override;
+  Result<int64_t> modified_ms(const std::string& path) override;
+  Status set_modified_ms(const std::string& path, int64_t ms) override;
   Result<std::vector<DirectoryEntry>> list(const std::string& directory) override;
   Status make_directory(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
@@ -162,6 +164,19 @@ Result<uint64_t> PosixFileSystem::size(const std::string& path) {
   struct stat status;
   if (::stat(path.c_str(), &status) != 0) return file_error("asking the size of", path, errno);
   return static_cast<uint64_t>(status.st_size);
+}
+
+Result<int64_t> PosixFileSystem::modified_ms(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0) return file_error("asking the age of", path, errno);
+  return int64_t{status.st_mtim.tv_sec} * 1000 + status.st_mtim.tv_nsec / 1'000'000;
+}
+
+Status PosixFileSystem::set_modified_ms(const std::string& path, int64_t ms) {
+  const timespec at{.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1'000'000};
+  const timespec both[] = {at, at};
+  if (::utimensat(AT_FDCWD, path.c_str(), both, 0) != 0) return file_error("setting the age of", path, errno);
+  return {};
 }
 
 Result<std::vector<DirectoryEntry>> PosixFileSystem::list(const std::string& directory) {

@@ -1,6 +1,7 @@
 #include "broker/log/index.hpp"
 
 #include <array>
+#include <charconv>
 
 namespace kq::log {
 
@@ -11,6 +12,20 @@ std::string offset_name(int64_t offset) {
 
 std::string SegmentHome::path(int64_t base_offset, const char* suffix) const {
   return directory + "/" + offset_name(base_offset) + suffix;
+}
+
+std::optional<OffsetName> parse_offset_name(std::string_view name) {
+  int64_t offset = 0;
+  if (name.size() <= offset_digits) return std::nullopt;
+  const auto [end, failed] = std::from_chars(name.data(), name.data() + offset_digits, offset);
+  if (failed != std::errc{} || end != name.data() + offset_digits || offset < 0) return std::nullopt;
+  return OffsetName{offset, name.substr(offset_digits)};
+}
+
+std::optional<int64_t> offset_of(std::string_view name, std::string_view rest) {
+  const auto parsed = parse_offset_name(name);
+  if (!parsed || parsed->rest != rest) return std::nullopt;
+  return parsed->offset;
 }
 
 OffsetEntry OffsetEntry::read(const std::byte* from, int64_t base_offset) {

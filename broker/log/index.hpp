@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/log/file_cache.hpp"
@@ -32,6 +33,22 @@ constexpr const char* deleted = ".deleted";               // these three come af
 constexpr const char* cleaned = ".cleaned";
 constexpr const char* swap = ".swap";
 }  // namespace suffix
+
+// A segment that is known by its name alone.
+struct SegmentName {
+  std::string directory;
+  int64_t base_offset = 0;
+
+  std::string path(const char* suffix) const { return directory + "/" + offset_name(base_offset) + suffix; }
+};
+
+// The offset that a file's name begins with, and what follows it.
+struct OffsetName {
+  int64_t offset;
+  std::string_view rest;
+};
+std::optional<OffsetName> parse_offset_name(std::string_view file_name);
+std::optional<int64_t> offset_of(std::string_view file_name, std::string_view rest);      // where just that follows it
 
 struct OffsetEntry {
   int64_t offset = -1;                // last offset of a batch

@@ -192,6 +192,9 @@ class Log {
   Status truncate_fully_and_start_at(int64_t offset, int64_t now_ms);
   // Records below `offset` are gone for readers; segments that lie wholly below it are taken out.
   Status raise_start(int64_t offset, int64_t now_ms);
+  // Removes the oldest segments, as many as Retention says and at most `segments_max`, and answers how many.  Where all have to go, a
+  // new one is started first.
+  Result<size_t> delete_old_segments(int64_t now_ms, size_t segments_max);
   // Starts a new segment if the active one holds records.
   Status roll(int64_t now_ms);
 
@@ -268,6 +271,7 @@ class Log {
   Status begin_cut();
   Status end_cut();
   Status take_out(Segment& segment, int64_t now_ms);
+  Status remove_segments_below_start(int64_t now_ms);
   Status end_moved_to(int64_t offset, int64_t now_ms);
   Status write_snapshot(int64_t offset);
   Status remove_snapshots(int64_t from, int64_t to);        // of offsets in [from, to)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "broker/log/retention.hpp"
 #include "libkq/base/random.hpp"
 
 namespace kq::log {
@@ -220,7 +221,20 @@ Status LogDirectory::delete_log(const TopicPartition& name, int64_t due_ms) {
     std::erase_if(removals_, [&](const Log::Removal& removal) { return parent_of(removal.path) == from; });
     removals_.push_back({to, due_ms});
   }
-  return context_.files().sync_directory(path());
+  return {};
+}
+
+Status LogDirectory::sync_names() { return context_.files().sync_directory(path()); }
+
+Result<std::optional<int64_t>> LogDirectory::retention_due_ms(const TopicPartition& name, const LogConfig& config) const {
+  std::optional<int64_t> start;
+  {
+    const std::lock_guard lock{mutex_};
+    const auto known = known_.find(name);
+    if (known == known_.end() || !known->second.present) return std::optional<int64_t>{};
+    start = known->second.log_start;
+  }
+  return log::retention_due_ms(context_.files(), path_of(name.directory_name()), start, config);
 }
 
 void LogDirectory::remove_later(std::vector<Log::Removal> removals) {

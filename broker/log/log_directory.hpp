@@ -55,9 +55,14 @@ class LogDirectory {
   Status truncate(Log&, int64_t offset, int64_t now_ms);
   Status truncate_fully_and_start_at(Log&, int64_t offset, int64_t now_ms);
 
+  // When Log::delete_old_segments of a log that is not opened first has something to do; nothing: never while it stays so.  Blocks.
+  Result<std::optional<int64_t>> retention_due_ms(const TopicPartition&, const LogConfig&) const;
+
   // The partition is gone: its directory is renamed to …-delete and forgotten.  Its files are removed once `due_ms` has come; what a
-  // crash leaves is removed after the next start.  Nobody appends to its log any more.  Blocks, shortly.
+  // crash leaves is removed after the next start.  Nobody appends to its log any more, nor opens it.  With many, sync_names() comes
+  // last, once.  Blocks, shortly.
   Status delete_log(const TopicPartition&, int64_t due_ms);
+  Status sync_names();
   void remove_later(std::vector<Log::Removal>);                         // what Log::take_removals gave
   // One job for each thing that is due, to be run on the I/O pool, in any order.
   std::vector<std::function<void()>> due_removals(int64_t now_ms);

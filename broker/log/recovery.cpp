@@ -1,6 +1,5 @@
 // Opening a log: settling what was left half done, and, after a crash, finding out how far it is whole.
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "broker/log/log.hpp"
@@ -13,26 +12,6 @@ constexpr const char* segment_suffixes[] = {suffix::log, suffix::offset_index, s
 
 bool ends_with(std::string_view name, std::string_view end) {
   return name.size() >= end.size() && name.substr(name.size() - end.size()) == end;
-}
-
-// The offset that a file's name begins with, and what follows it.
-struct OffsetName {
-  int64_t offset;
-  std::string_view rest;
-};
-
-std::optional<OffsetName> parse_name(std::string_view name) {
-  int64_t offset = 0;
-  if (name.size() <= offset_digits) return std::nullopt;
-  const auto [end, failed] = std::from_chars(name.data(), name.data() + offset_digits, offset);
-  if (failed != std::errc{} || end != name.data() + offset_digits || offset < 0) return std::nullopt;
-  return OffsetName{offset, name.substr(offset_digits)};
-}
-
-std::optional<int64_t> offset_of(std::string_view name, std::string_view rest) {
-  const auto parsed = parse_name(name);
-  if (!parsed || parsed->rest != rest) return std::nullopt;
-  return parsed->offset;
 }
 
 bool is_segment_file(const OffsetName& name) {
@@ -104,7 +83,7 @@ Result<std::vector<std::string>> Log::settle_leftovers() {
       names.push_back(entry.name);
       continue;
     }
-    if (const auto parsed = parse_name(entry.name); cleaned && parsed) cleaned_from = std::min(cleaned_from, parsed->offset);
+    if (const auto parsed = parse_offset_name(entry.name); cleaned && parsed) cleaned_from = std::min(cleaned_from, parsed->offset);
     KQ_TRY(context_.files().remove(options_.directory + "/" + entry.name));
     directory_unsynced_ = true;
   }
@@ -112,7 +91,7 @@ Result<std::vector<std::string>> Log::settle_leftovers() {
   std::vector<std::string> kept;
   bool swapped = false;
   for (std::string& name : names) {
-    const auto parsed = parse_name(name);
+    const auto parsed = parse_offset_name(name);
     const bool swap = parsed && ends_with(name, suffix::swap);
     if (swap && parsed->offset >= cleaned_from) {
       KQ_TRY(context_.files().remove(options_.directory + "/" + name));
@@ -146,7 +125,7 @@ Status Log::finish_swap(std::vector<std::string>& names) {
   }
   std::vector<std::string> kept;
   for (const std::string& name : names) {
-    const auto parsed = parse_name(name);
+    const auto parsed = parse_offset_name(name);
     const std::string path = options_.directory + "/" + name;
     if (parsed && ends_with(name, suffix::swap)) {
       kept.push_back(name.substr(0, name.size() - std::string_view(suffix::swap).size()));
@@ -191,7 +170,7 @@ Status Log::load_segments(const std::vector<std::string>& names) {
     segments_.push_back(std::make_unique<Segment>(home_, *base, static_cast<int64_t>(size), options_.now_ms));
   }
   for (const std::string& name : names) {                      // indexes whose log is gone
-    const auto parsed = parse_name(name);
+    const auto parsed = parse_offset_name(name);
     if (!parsed || !is_segment_file(*parsed) || parsed->rest == suffix::log) continue;
     const bool owned = !segments_.empty() && segments_[floor_segment(parsed->offset)]->base_offset() == parsed->offset;
     if (!owned) KQ_TRY(context_.files().remove(options_.directory + "/" + name));

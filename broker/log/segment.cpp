@@ -38,7 +38,7 @@ Result<bool> Segment::must_roll(const LogConfig& config, int64_t bytes, int64_t 
   if (offsets_.full(config.segment_index_bytes, 0) || times_.full(config.segment_index_bytes, 1)) return true;
   KQ_TRY_ASSIGN(const int64_t first, first_timestamp());
   const int64_t waited = first >= 0 ? max_timestamp - first : now_ms - created_ms_;
-  return waited > config.segment_ms - jitter_ms_;
+  return waited > config.segment_ms_max() - jitter_ms_;
 }
 
 Status Segment::append(Bytes batches, const LogConfig& config, bool& broken) {
@@ -176,6 +176,12 @@ Result<TimeEntry> Segment::largest_timestamp() {
     largest_timestamp_ = last.value_or(TimeEntry{-1, base_offset_});
   }
   return *largest_timestamp_;
+}
+
+Result<int64_t> Segment::last_touched_ms() {
+  KQ_TRY_ASSIGN(const TimeEntry largest, largest_timestamp());
+  if (largest.timestamp >= 0) return largest.timestamp;
+  return home_.cache.files().modified_ms(path(suffix::log));
 }
 
 Result<int64_t> Segment::position_for_timestamp(int64_t timestamp, int64_t start_offset) {

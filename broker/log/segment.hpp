@@ -59,6 +59,7 @@ class Segment {
 
   // Times.  The largest is known without reading where this process wrote it, else from the time index's last entry.
   Result<TimeEntry> largest_timestamp();
+  Result<int64_t> last_touched_ms();                          // its largest timestamp; of one without timestamps: when its file last changed
   // Where to begin to look for the first record at or after `timestamp`: no batch before it can hold one.
   Result<int64_t> position_for_timestamp(int64_t timestamp, int64_t start_offset);
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "broker/log/log.hpp"
+#include "broker/log/retention.hpp"
 
 namespace kq::log {
 
@@ -133,7 +134,11 @@ Status Log::raise_start(int64_t offset, int64_t now_ms) {
   if (high_watermark() < offset) set_high_watermark(offset);
   producers_.high_watermark_moved(offset);
   if (epochs_.truncate_from_start(offset)) epochs_unsaved_ = true;
-  while (segments_.size() > 1 && segments_[1]->base_offset() <= offset) {
+  return remove_segments_below_start(now_ms);
+}
+
+Status Log::remove_segments_below_start(int64_t now_ms) {
+  while (segments_.size() > 1 && segments_[1]->base_offset() <= start_offset()) {
     Segment& oldest = *segments_.front();
     KQ_TRY(fail(remove_snapshots(oldest.base_offset(), oldest.base_offset() + 1)));
     KQ_TRY(fail(take_out(oldest, now_ms)));
@@ -141,6 +146,38 @@ Status Log::raise_start(int64_t offset, int64_t now_ms) {
   }
   update_size();
   return {};
+}
+
+Result<size_t> Log::delete_old_segments(int64_t now_ms, size_t segments_max) {
+  KQ_TRY(refuse_if_failed());
+  Retention retention{options_.config, {now_ms, start_offset(), high_watermark(), size()}};
+  size_t count = 0;
+  uint64_t bytes = 0;
+  std::optional<Breach> breach;
+  for (; count < std::min(segments_max, segments_.size()); ++count) {
+    Segment& segment = *segments_[count];
+    const bool last = count + 1 == segments_.size();
+    Status asked;
+    const auto largest_timestamp = [&]() -> int64_t {
+      auto found = segment.last_touched_ms();
+      if (!found) asked = std::move(found.error());
+      return found ? *found : now_ms;
+    };
+    const auto next = retention.next({static_cast<uint64_t>(segment.size()), last ? end_offset() : segments_[count + 1]->base_offset(), last},
+                                     largest_timestamp);
+    KQ_TRY(std::move(asked));
+    if (!next) break;
+    breach = next;
+    bytes += static_cast<uint64_t>(segment.size());
+  }
+  if (count == 0) return count;
+  const int64_t from = segments_.front()->base_offset();
+  if (count == segments_.size()) KQ_TRY(roll(now_ms));
+  const int64_t to = segments_[count]->base_offset();
+  KQ_TRY(to > start_offset() ? raise_start(to, now_ms) : remove_segments_below_start(now_ms));
+  context_.logger.info("log", options_.name.directory_name() + ": segments from offset " + std::to_string(from) + " to " + std::to_string(to) + ", " +
+                                  std::to_string(bytes) + " bytes, are deleted: " + name_of(*breach));
+  return count;
 }
 
 // Not synced: its check sum tells whether it came to the disk as a whole, and an older one will do.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "libkq/base/clock.hpp"
+
 namespace kq::sim {
 
 // Contents as processes see them, and as they would be after a crash.
@@ -10,6 +12,7 @@ struct MemoryInode {
   std::vector<std::byte> bytes;
   std::vector<std::byte> lasting;
   size_t dirty_from = SIZE_MAX, dirty_to = 0;                         // what may differ between the two
+  int64_t modified_ms = wall_clock_ms();
 
   void resize(size_t size) {
     touched(std::min(size, bytes.size()), std::max(size, bytes.size()));
@@ -18,6 +21,7 @@ struct MemoryInode {
   void touched(size_t from, size_t to) {
     dirty_from = std::min(dirty_from, from);
     dirty_to = std::max(dirty_to, to);
+    modified_ms = wall_clock_ms();
   }
   void sync() {
     lasting.resize(bytes.size());
@@ -228,6 +232,21 @@ Result<uint64_t> MemoryFileSystem::size(const std::string& path) {
   const auto found = names_.find(path);
   if (found == names_.end() || !found->second) return refused("stat", path, ENOENT);
   return uint64_t{found->second->bytes.size()};
+}
+
+Result<int64_t> MemoryFileSystem::modified_ms(const std::string& path) {
+  if (stopped_) return refused("stat", path, EIO);
+  const auto found = names_.find(path);
+  if (found == names_.end() || !found->second) return refused("stat", path, ENOENT);
+  return found->second->modified_ms;
+}
+
+Status MemoryFileSystem::set_modified_ms(const std::string& path, int64_t ms) {
+  KQ_TRY(begin("utime", path));
+  const auto found = names_.find(path);
+  if (found == names_.end() || !found->second) return refused("utime", path, ENOENT);
+  found->second->modified_ms = ms;
+  return {};
 }
 
 Result<std::vector<log::DirectoryEntry>> MemoryFileSystem::list(const std::string& directory) {

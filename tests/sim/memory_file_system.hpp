@@ -38,6 +38,8 @@ class MemoryFileSystem final : public log::FileSystem {
   Result<std::shared_ptr<log::File>> open(const std::string& path, log::OpenMode) override;
   bool exists(const std::string& path) override;
   Result<uint64_t> size(const std::string& path) override;
+  Result<int64_t> modified_ms(const std::string& path) override;
+  Status set_modified_ms(const std::string& path, int64_t ms) override;
   Result<std::vector<log::DirectoryEntry>> list(const std::string& directory) override;
   Status make_directory(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;

@@ -1,0 +1,130 @@
+#include "broker/housekeeping.hpp"
+
+#include <limits>
+
+namespace kq::broker {
+namespace {
+constexpr size_t partitions_a_piece = 64;
+constexpr int64_t never_ms = std::numeric_limits<int64_t>::max();
+}  // namespace
+
+// A check on its way through the partitions.
+struct Housekeeping::Check {
+  std::vector<std::shared_ptr<Partition>> partitions;
+  size_t next = 0;
+};
+
+Housekeeping::Housekeeping(Place place)
+    : place_(std::move(place)), check_alarm_(*place_.env.loops.front(), place_.env.io, [this] { check(); }),
+      removal_alarm_(*place_.env.loops.front(), place_.env.io, [this] { remove_due(); }) {}
+
+void Housekeeping::begin() {
+  check_alarm_.arm(Clock::now() + std::chrono::milliseconds(place_.config.log_initial_task_delay_ms));
+  removal_alarm_.arm(Clock::now());               // what was deleted before the stop
+}
+
+void Housekeeping::stop() {
+  stopping_ = true;
+  check_alarm_.stop();
+  removal_alarm_.stop();
+}
+
+// By way of the loop: others come first, and a pool that works within submit() does not nest.
+void Housekeeping::later(std::function<void()> piece) {
+  place_.env.loops.front()->post([this, piece = std::move(piece)] {
+    if (!stopping_) place_.env.io.submit(piece);
+  });
+}
+
+void Housekeeping::check() {
+  auto check = std::make_shared<Check>();
+  check->partitions = place_.partitions.all();
+  go_on(std::move(check));
+  remove_due();
+}
+
+void Housekeeping::go_on(std::shared_ptr<Check> check) {
+  const int64_t now_ms = wall_clock_ms();
+  for (size_t i = 0; i < partitions_a_piece && check->next < check->partitions.size(); ++i, ++check->next) {
+    if (stopping_) return;
+    check_one(*check->partitions[check->next], now_ms);
+  }
+  if (check->next < check->partitions.size()) return later([this, check = std::move(check)] { go_on(check); });
+  check_alarm_.arm(Clock::now() + std::chrono::milliseconds(place_.config.log_retention_check_interval_ms));
+}
+
+void Housekeeping::check_one(Partition& partition, int64_t now_ms) {
+  if (!partition.is_open() && (!may_have_work(partition, now_ms) || !partition.open_now())) return;
+  partition.delete_old_segments(now_ms);
+}
+
+// Nothing changes in a log that is not open, so what is found out once holds until its settings do not.
+bool Housekeeping::may_have_work(Partition& partition, int64_t now_ms) {
+  int64_t due_ms = partition.retention_due_ms;
+  if (due_ms == 0) {
+    const log::TopicPartition name{partition.topic, partition.index};
+    const auto found = place_.directory_of(name).retention_due_ms(name, log_config(*partition.config()));
+    if (!found) {
+      place_.env.log.warning("retention", found.error().message());
+      return false;
+    }
+    due_ms = found->value_or(never_ms);
+    partition.retention_due_ms = due_ms;
+  }
+  return due_ms <= now_ms;
+}
+
+void Housekeeping::remove_later(const Partition& partition, std::vector<log::Log::Removal> removals) {
+  if (removals.empty()) return;
+  int64_t due_ms = never_ms;
+  for (const auto& removal : removals) due_ms = std::min(due_ms, removal.due_ms);
+  place_.directory_of({partition.topic, partition.index}).remove_later(std::move(removals));
+  remove_at(due_ms);
+}
+
+void Housekeeping::remove_at(int64_t due_ms) {
+  {
+    const std::lock_guard lock{mutex_};
+    removals_due_ms_.insert(due_ms);
+    if (*removals_due_ms_.begin() < due_ms) return;              // the alarm is set already
+  }
+  removal_alarm_.arm(Clock::now() + std::chrono::milliseconds(std::max<int64_t>(due_ms - wall_clock_ms(), 0) + 1));
+}
+
+void Housekeeping::remove_due() {
+  const int64_t now_ms = wall_clock_ms();
+  bool begins = false;
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& directory : place_.directories)
+      for (auto& removal : directory->due_removals(now_ms)) removals_.push_back(std::move(removal));
+    removals_due_ms_.erase(removals_due_ms_.begin(), removals_due_ms_.upper_bound(now_ms));
+    if (!removals_due_ms_.empty()) removal_alarm_.arm(Clock::now() + std::chrono::milliseconds(*removals_due_ms_.begin() - now_ms + 1));
+    begins = !removals_.empty() && !std::exchange(removing_, true);
+  }
+  if (begins) remove_next();
+}
+
+void Housekeeping::remove_next() {
+  std::function<void()> removal;
+  {
+    const std::lock_guard lock{mutex_};
+    removing_ = !removals_.empty();
+    if (!removing_) return;
+    removal = std::move(removals_.back());
+    removals_.pop_back();
+  }
+  removal();
+  later([this] { remove_next(); });
+}
+
+void Housekeeping::starts_raised() {
+  const uint64_t own = ++starts_raised_;
+  const std::lock_guard lock{starts_mutex_};
+  if (starts_written_ >= own) return;
+  starts_written_ = starts_raised_;
+  for (const auto& directory : place_.directories)
+    if (const Status written = directory->write_log_starts(); !written) place_.env.log.error("retention", written.error().message());
+}
+
+}  // namespace kq::broker
