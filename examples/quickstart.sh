@@ -14,7 +14,7 @@ echo "all there"
 
 say "build"
 build=${KQ_BUILD:-$root/build}
-[ -f "$build/build.ninja" ] || meson setup "$build" >/dev/null
+[ -f "$build/build.ninja" ] || said=$(meson setup "$build") || { echo "$said"; exit 1; }
 ninja -C "$build" broker/kqd cli/kq
 kqd=$build/broker/kqd
 kq=$build/cli/kq

@@ -248,7 +248,8 @@ awaitable<void> Cluster::keep_metadata(std::shared_ptr<Cluster> self) {
       continue;
     }
     self->refresh_failed(std::move(refreshed.error()));
-    co_await self->back_off(++failures, Instant::max());
+    ++failures;
+    co_await self->back_off(failures, Instant::max());
   }
 }
 

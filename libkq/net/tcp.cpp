@@ -127,7 +127,7 @@ class TcpPendingStream final : public PendingStream {
 class TcpListener final : public Listener {
  public:
   TcpListener(Loop& loop, Descriptor socket, SocketOptions options, uint16_t port)
-      : loop_(loop), socket_(std::move(socket)), watch_(loop, socket_.number), options_(options), port_(port) {}
+      : socket_(std::move(socket)), watch_(loop, socket_.number), options_(options), port_(port) {}
 
   awaitable<Result<std::unique_ptr<PendingStream>>> accept() override {
     while (!closed_) {
@@ -157,7 +157,6 @@ class TcpListener final : public Listener {
   }
 
  private:
-  Loop& loop_;
   Descriptor socket_;
   Watch watch_;
   SocketOptions options_;

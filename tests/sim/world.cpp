@@ -7,7 +7,6 @@
 namespace kq::sim {
 namespace {
 
-constexpr uint16_t broker_port = 9092;
 constexpr const char* bootstrap = "broker:9092";
 
 broker::Config broker_config(const broker::Settings& over) {

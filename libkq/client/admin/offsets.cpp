@@ -119,7 +119,8 @@ awaitable<Result<Rows>> tell_list_offsets(std::shared_ptr<Cluster> cluster, cons
   for (size_t item = 0; item < request.count(); ++item)
     queries.push_back({std::string(request.string(item, "topic")), static_cast<int32_t>(request.int64(item, "partition")),
                        request.int64(item, "timestamp")});
-  co_await find_offsets(cluster, queries, isolation == "read_committed", deadline);
+  const auto asked = co_await find_offsets(cluster, queries, isolation == "read_committed", deadline);
+  if (!asked) co_return asked.error();
   Rows rows = make_rows(list_offsets);
   for (const OffsetQuery& query : queries) {
     auto& row = rows->add().set("topic", query.topic).set("partition", query.partition).set("offset", query.offset);
