@@ -38,6 +38,12 @@ Status Log::fail(Status outcome) {
   return outcome;
 }
 
+Status Log::fail_halfway(Status outcome) {
+  if (outcome) return outcome;
+  if (!failed_.exchange(true)) context_.logger.error("log", options_.name.directory_name() + ": " + outcome.error().message());
+  return Error{own_code::system, outcome.error().message()};          // no room is no reason to try again: it did not happen in time
+}
+
 void Log::Tail::add(const BatchPlace& batch) {
   if (batches_.empty()) batches_.resize(batches_max);
   batches_[count_++ % batches_max] = batch;
@@ -233,9 +239,9 @@ int64_t Log::last_stable_offset() const {
   return unstable ? std::min(std::max(*unstable, start_offset()), high) : high;
 }
 
-void Log::directory_renamed(std::string to) {
-  home_.directory = to;
-  options_.directory = std::move(to);
+void Log::abandon() {
+  const std::lock_guard lock{guard_->mutex};
+  guard_->abandoned = true;
 }
 
 }  // namespace kq::log

@@ -83,10 +83,12 @@ struct TimestampSearch {
   Result<std::optional<TimestampOffset>> run() const;          // without the lock, on a thread that may block
 };
 
-// Keeps a sync that runs beside a truncation from saving what is no longer so.
+// What a sync that runs beside the log must know: a truncation keeps it from saving what is no longer so, and in a log that was
+// deleted meanwhile nothing that fails matters.
 struct TruncationGuard {
   std::mutex mutex;
   uint64_t count = 0;
+  bool abandoned = false;
 };
 
 // What a sync has to do, apart from the log.  run() blocks; it is called without the lock, at most one of a log at a time.
@@ -99,6 +101,8 @@ class FlushWork {
  private:
   friend class Log;
   struct SmallFile { std::string path, content; };
+  Status sync() const;
+  bool abandoned() const;
 
   FileSystem* file_system_ = nullptr;
   std::vector<std::shared_ptr<File>> files_;
@@ -214,8 +218,9 @@ class Log {
   // A clean stop: indexes trimmed, producer snapshot written, everything synced, recovery point at the end.  Blocks.  Only reads
   // afterwards.
   Status close();
-  // The partition's directory got another name (…-delete).
-  void directory_renamed(std::string to);
+  // The partition is deleted, its directory about to be renamed: nothing is appended or synced any more, and what a sync that is
+  // under way does not find is no failure.  Any thread.
+  void abandon();
 
  private:
   // Batches at the tail, so that readers there cost no read: a fetch usually begins and ends where an append did.
@@ -263,6 +268,7 @@ class Log {
   Status track(Bytes batches, int64_t position);
   Status complete(Segment& segment, const CompletedTransaction& transaction, int64_t index_from);
   Status fail(Status outcome);                              // a disk that broke is remembered
+  Status fail_halfway(Status outcome);                      // so is any error between states
   Status refuse_if_failed() const;
 
   // Cutting: truncate.cpp.
@@ -270,6 +276,8 @@ class Log {
   void count_truncation();
   Status begin_cut();
   Status end_cut();
+  Status cut(int64_t offset, int64_t new_end, int64_t now_ms);
+  Status replace_all(int64_t offset, int64_t now_ms);
   Status take_out(Segment& segment, int64_t now_ms);
   Status remove_segments_below_start(int64_t now_ms);
   Status end_moved_to(int64_t offset, int64_t now_ms);
@@ -280,8 +288,6 @@ class Log {
   Status collect_indexes(Segment& segment, FlushWork& work);
   Status collect_small_files(FlushWork& work);
   Status remove_snapshots_between_segments(int64_t below);
-
-  std::string snapshot_path(int64_t offset) const { return home_.path(offset, suffix::snapshot); }
 
   const LogContext context_;
   Options options_;

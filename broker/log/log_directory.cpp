@@ -213,8 +213,8 @@ Status LogDirectory::delete_log(const TopicPartition& name, int64_t due_ms) {
     known_.erase(known);
   }
   const std::string from = path_of(name.directory_name()), to = path_of(doomed_name(name));
+  if (log) log->abandon();
   KQ_TRY(context_.files().rename(from, to));
-  if (log) log->directory_renamed(to);
   {
     const std::lock_guard lock{mutex_};
     // What the log had set aside goes with the directory.

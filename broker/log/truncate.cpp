@@ -50,6 +50,7 @@ Status Log::take_out(Segment& segment, int64_t now_ms) {
 // The offset after the last batch that stays: the segments that follow then begin where the one before ends, which is how recovery
 // tells a loss from a gap.
 Result<int64_t> Log::end_after_truncation(int64_t offset) {
+  KQ_TRY(refuse_if_failed());
   if (offset >= end_offset()) return end_offset();
   if (offset < segments_.front()->base_offset()) return offset;
   const size_t i = floor_segment(offset);
@@ -67,20 +68,24 @@ Status Log::truncate_to(int64_t offset, int64_t now_ms) {
   }
   if (offset < segments_.front()->base_offset()) return truncate_fully_and_start_at(offset, now_ms);
   KQ_TRY_ASSIGN(const int64_t new_end, end_after_truncation(offset));
+  KQ_TRY(fail(begin_cut()));
+  KQ_TRY(fail_halfway(cut(offset, new_end, now_ms)));
+  return fail_halfway(end_moved_to(new_end, now_ms));
+}
+
+Status Log::cut(int64_t offset, int64_t new_end, int64_t now_ms) {
   changed_ = true;
   tail_.clear();
   upper_ = {};
-  KQ_TRY(fail(begin_cut()));
   while (active().base_offset() > offset) {
-    KQ_TRY(fail(take_out(active(), now_ms)));
+    KQ_TRY(take_out(active(), now_ms));
     segments_.pop_back();
   }
+  KQ_TRY(remove_snapshots(new_end + 1, std::numeric_limits<int64_t>::max()));
   KQ_TRY_ASSIGN(const auto place, active().find(offset));
-  KQ_TRY(fail(remove_snapshots(new_end + 1, std::numeric_limits<int64_t>::max())));
-  if (place) KQ_TRY(fail(active().truncate(place->position, new_end, now_ms)));
-  KQ_TRY(fail(end_cut()));
+  if (place) KQ_TRY(active().truncate(place->position, new_end, now_ms));
   if (epochs_.truncate_from_end(new_end)) epochs_unsaved_ = true;
-  return end_moved_to(new_end, now_ms);
+  return end_cut();
 }
 
 Status Log::end_moved_to(int64_t offset, int64_t now_ms) {
@@ -90,7 +95,7 @@ Status Log::end_moved_to(int64_t offset, int64_t now_ms) {
   end_offset_.store(offset, std::memory_order_release);
   for (auto* point : {&start_offset_, &high_watermark_, &synced_offset_, &recovery_point_}) lower(*point);
   update_size();
-  KQ_TRY(fail(load_producers(offset, std::numeric_limits<int64_t>::max())));
+  KQ_TRY(load_producers(offset, std::numeric_limits<int64_t>::max()));
   producers_.expire(now_ms, options_.producer_expiration_ms);
   producers_.high_watermark_moved(high_watermark());
   return {};
@@ -99,25 +104,26 @@ Status Log::end_moved_to(int64_t offset, int64_t now_ms) {
 Status Log::truncate_fully_and_start_at(int64_t offset, int64_t now_ms) {
   KQ_TRY(refuse_if_failed());
   count_truncation();
+  KQ_TRY(fail(begin_cut()));
+  return fail_halfway(replace_all(offset, now_ms));
+}
+
+Status Log::replace_all(int64_t offset, int64_t now_ms) {
   changed_ = true;
   tail_.clear();
   upper_ = {};
-  KQ_TRY(fail(begin_cut()));
   while (!segments_.empty()) {
-    KQ_TRY(fail(take_out(active(), now_ms)));
+    KQ_TRY(take_out(active(), now_ms));
     segments_.pop_back();
   }
+  // Gone from the disk as well: epochs and producers below `offset` would be believed after a crash.
   producers_.clear();
-  // Gone from the disk as well: entries below `offset` would be believed after a crash.
   epochs_.clear();
-  KQ_TRY(fail(context_.files().remove(options_.directory + "/" + checkpoint_file::leader_epoch)));
-  KQ_TRY(fail(remove_snapshots(0, std::numeric_limits<int64_t>::max())));
-  // A log without a segment would not be one; if the disk does not let there be a new one, this one is over.
-  if (Status started = start_segment(offset, now_ms); !started) {
-    failed_.store(true, std::memory_order_release);
-    return started;
-  }
-  KQ_TRY(fail(end_cut()));
+  epochs_unsaved_ = false;
+  KQ_TRY(context_.files().remove(options_.directory + "/" + checkpoint_file::leader_epoch));
+  KQ_TRY(remove_snapshots(0, std::numeric_limits<int64_t>::max()));
+  KQ_TRY(start_segment(offset, now_ms));
+  KQ_TRY(end_cut());
   for (auto* point : {&start_offset_, &end_offset_, &high_watermark_, &synced_offset_, &recovery_point_}) {
     point->store(offset, std::memory_order_release);
   }

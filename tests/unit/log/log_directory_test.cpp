@@ -182,6 +182,20 @@ void a_deleted_log_is_gone_at_once_and_from_the_disk_later(void**) {
   assert_int_equal(bed.log("t", Uuid::random())->end_offset(), 0);         // a new topic of that name begins empty
 }
 
+void a_sync_that_meets_a_deletion_is_no_failure(void**) {
+  Bed bed;
+  assert_true(bed.open().ok());
+  const auto log = bed.log("t", bed.id);
+  bed.append(*log);
+  auto work = log->prepare_flush(FlushKind::recovery_point);
+  assert_true(bed.directory->delete_log({"t", 0}, 5000).ok());
+  Status outcome = work->run();
+  assert_true(outcome.ok());
+  log->flushed(*work, outcome);
+  assert_false(log->failed());
+  assert_true(log->prepare_flush(FlushKind::recovery_point)->empty());
+}
+
 void a_deletion_that_a_crash_cut_short_is_finished_by_the_next_start(void**) {
   Bed bed;
   assert_true(bed.open().ok());
@@ -287,6 +301,7 @@ int main() {
       cmocka_unit_test(after_a_crash_a_stop_is_clean_only_once_every_log_was_opened),
       cmocka_unit_test(the_metadata_log_is_not_checkpointed_and_read_as_a_whole),
       cmocka_unit_test(a_deleted_log_is_gone_at_once_and_from_the_disk_later),
+      cmocka_unit_test(a_sync_that_meets_a_deletion_is_no_failure),
       cmocka_unit_test(a_deletion_that_a_crash_cut_short_is_finished_by_the_next_start),
       cmocka_unit_test(a_directory_of_another_topic_id_is_a_stray),
       cmocka_unit_test(truncating_lowers_the_recovery_point_on_disk_first),
