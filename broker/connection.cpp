@@ -26,17 +26,21 @@ struct Connection::Request {
   Encoded frame;
   Answer answer;
   size_t charged_bytes = 0;                       // in unanswered_bytes_
+  size_t granted_bytes = 0;                       // of the budget for large frames
   bool ready = false;
 };
 
-Connection::Connection(Broker& broker, Worker& worker, const ConnectionLimits& limits, std::unique_ptr<Stream> stream, Session session,
-                       std::unique_ptr<Admission> admission)
-    : broker_(broker), worker_(worker), limits_(limits), admission_(std::move(admission)), stream_(std::move(stream)), session_(std::move(session)), input_(limits.frame_bytes_max),
+Connection::Connection(Broker& broker, Worker& worker, const ConnectionLimits& limits, ByteBudget& large_frames,
+                       std::unique_ptr<Stream> stream, Session session, std::unique_ptr<Admission> admission)
+    : broker_(broker), worker_(worker), limits_(limits), large_frames_(large_frames), admission_(std::move(admission)), stream_(std::move(stream)), session_(std::move(session)), input_(limits.frame_bytes_max),
       room_(stream_->loop().context()), active_(Clock::now()), watchdog_(stream_->loop(), [this] { watch(); }) {
   watch_until(active_ + limits_.idle_max);
 }
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  large_frames_.give(granted_bytes_);
+  for (const Request& request : requests_) large_frames_.give(request.granted_bytes);
+}
 
 void Connection::close(std::string_view reason) {
   if (stream_->closed()) return;
@@ -73,10 +77,17 @@ awaitable<void> Connection::read_and_serve() {
 }
 
 awaitable<bool> Connection::fill() {
-  for (;;) {
-    const Transfer read = stream_->try_read(input_.space());
+  if (drained_) co_await wait_for_bytes();
+  while (!stream_->closed()) {
+    if (!may_read_on()) {
+      co_await stream_->loop().sleep_until(Clock::now() + limits_.large_frame_pause);
+      continue;
+    }
+    const MutableBytes space = input_.space();
+    const Transfer read = stream_->try_read(space);
     if (read.moved()) {
       input_.filled(read.bytes);
+      drained_ = read.bytes < space.size() && stream_->short_read_empties();
       active_ = Clock::now();
       turn_bytes_ += read.bytes;
       if (turn_bytes_ >= limits_.turn_bytes_max) {
@@ -87,26 +98,43 @@ awaitable<bool> Connection::fill() {
       co_return true;
     }
     if (!read.blocked()) co_return false;         // the peer has left; that is no news
-    turn_bytes_ = 0;
-    if (input_.buffered_bytes() == 0) {
-      frame_due_.reset();
-      input_.release();
-    } else if (!frame_due_) {
-      const auto seconds = input_.claimed_bytes() / limits_.frame_bytes_per_second_min;
-      frame_due_ = active_ + limits_.frame_grace + std::chrono::seconds(seconds);
-      watch_until(*frame_due_);
-    }
-    co_await stream_->readable();
-    if (stream_->closed()) co_return false;
+    co_await wait_for_bytes();
   }
+  co_return false;
+}
+
+bool Connection::may_read_on() {
+  const size_t claimed = input_.claimed_bytes();
+  if (claimed <= limits_.large_frame_bytes || granted_bytes_ > 0) return true;
+  if (!large_frames_.take(claimed)) return false;
+  granted_bytes_ = claimed;
+  return true;
+}
+
+// Without a buffer, unless a part of a frame is in it; and that has to become whole in time.
+awaitable<void> Connection::wait_for_bytes() {
+  drained_ = false;
+  turn_bytes_ = 0;
+  if (input_.buffered_bytes() == 0) {
+    frame_due_.reset();
+    input_.release();
+  } else if (!frame_due_) {
+    const auto seconds = input_.claimed_bytes() / limits_.frame_bytes_per_second_min;
+    frame_due_ = active_ + limits_.frame_grace + std::chrono::seconds(seconds);
+    watch_until(*frame_due_);
+  }
+  co_await stream_->readable();
+}
+
+bool Connection::full() const {
+  return !requests_.empty() && (requests_.size() >= limits_.unanswered_max || unanswered_bytes_ >= limits_.unanswered_bytes_max);
 }
 
 awaitable<void> Connection::room() {
-  while (!stream_->closed() && !requests_.empty() &&
-         (requests_.size() >= limits_.unanswered_max || unanswered_bytes_ >= limits_.unanswered_bytes_max)) {
+  while (full() && !stream_->closed()) {
     flush();
     room_.forget();
-    if (requests_.size() >= limits_.unanswered_max || unanswered_bytes_ >= limits_.unanswered_bytes_max) co_await room_.wait();
+    if (full()) co_await room_.wait();
   }
 }
 
@@ -126,10 +154,11 @@ awaitable<bool> Connection::serve(Bytes frame) {
                : ", which kqd does not speak yet"));
     co_return false;
   }
-  co_await room();
+  if (full()) co_await room();
   if (stream_->closed()) co_return false;
 
   Request& request = requests_.emplace_back(session_, worker_, broker_.image(), *request_frame, api);
+  request.granted_bytes = std::exchange(granted_bytes_, 0);
   request.charged_bytes = request.bytes();
   unanswered_bytes_ += request.charged_bytes;
   if (!api->serves(request_frame->version())) {
@@ -224,7 +253,7 @@ Transfer::State Connection::send_ready() {
         if (count == pieces_max) break;
       }
     }
-    const Transfer sending = count > 0 ? stream_->try_write({pieces.data(), count})
+    const Transfer sending = count > 0 ? stream_->try_write({pieces.data(), count}, file.file != nullptr)
                                        : stream_->try_send_file(*file.file->file, file.position, file.size);
     if (sending.state == Transfer::State::blocked) return sending.state;
     if (!sending.moved()) {
@@ -254,6 +283,7 @@ void Connection::retire() {
     Request& request = requests_.front();
     if (request.call.close_after) close(request.call.close_reason);
     unanswered_bytes_ -= request.charged_bytes;
+    large_frames_.give(request.granted_bytes);
     requests_.pop_front();
     left = true;
   }

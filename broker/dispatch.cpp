@@ -8,12 +8,15 @@
 namespace kq::broker {
 namespace {
 
+constexpr size_t answer_bytes_usual = 256;         // what most answers take, got at once
+
 template <class Request>
 awaitable<Outcome> serve(Broker& broker, Call& call, Bytes body, Encoded& to) {
   const auto request = decode<Request>(body, call.version);
   if (!request) co_return Outcome::unreadable;
   const auto response = co_await handle(broker, call, *request);
   if (!call.answer) co_return Outcome::answered;
+  to.bytes.reserve(answer_bytes_usual);
   if (encode_response(response, call.version, call.correlation_id, to)) co_return Outcome::answered;
   call.close_reason = "the answer cannot be said in that version";
   co_return Outcome::failed;

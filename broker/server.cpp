@@ -1,5 +1,8 @@
 #include "broker/server.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <limits>
 
 #include "broker/broker.hpp"
@@ -18,10 +21,17 @@ ConnectionLimits limits_of(const Config& config) {
   return limits;
 }
 
+int64_t large_frame_bytes(const Config& config) {
+  if (config.queued_max_request_bytes > 0) return std::max<int64_t>(config.queued_max_request_bytes, config.socket_request_max_bytes);
+  const int64_t memory = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  return std::max<int64_t>(memory / 4, config.socket_request_max_bytes);
+}
+
 }  // namespace
 
 Server::Server(Broker& broker)
-    : broker_(broker), limits_(limits_of(broker.config)), one_left_(std::make_shared<Signal>(broker.env.loops.front()->context())) {
+    : broker_(broker), limits_(limits_of(broker.config)), large_frames_(large_frame_bytes(broker.config)),
+      one_left_(std::make_shared<Signal>(broker.env.loops.front()->context())) {
   for (Loop* loop : broker.env.loops) workers_.push_back(std::make_unique<Worker>(*loop));
   to_shut_ = 1 + static_cast<int>(workers_.size());
 }
@@ -84,7 +94,7 @@ void Server::serve(Worker& worker, PendingStream& pending, const std::string& li
   session.id = next_id_++;
   session.listener = listener;
   session.peer = stream->peer();
-  auto connection = std::make_shared<Connection>(broker_, worker, limits_, std::move(stream), std::move(session), std::move(admission));
+  auto connection = std::make_shared<Connection>(broker_, worker, limits_, large_frames_, std::move(stream), std::move(session), std::move(admission));
   worker.connections.push_back(*connection);
   worker.loop.spawn(Connection::run(std::move(connection)));
 }

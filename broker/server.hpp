@@ -60,6 +60,7 @@ class Server {
 
   Broker& broker_;
   ConnectionLimits limits_;
+  ByteBudget large_frames_;                             // queued.max.request.bytes; a quarter of the memory where that sets no bound
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Listener> bound_;
   std::vector<std::unique_ptr<kq::Listener>> listeners_;

@@ -180,6 +180,7 @@ Watch::~Watch() {
 }
 
 void Watch::on_events(uint32_t events) {
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
   if (events & ~static_cast<uint32_t>(EPOLLOUT)) read_.notify();
   if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) write_.notify();
 }

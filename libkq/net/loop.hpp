@@ -122,6 +122,7 @@ class Watch : private WatchedDescriptor {
   awaitable<void> writable() { return write_.wait(); }
   void read_blocked() { read_.forget(); }              // after EAGAIN: what was notified before it is stale
   void write_blocked() { write_.forget(); }
+  bool hung_up() const { return hung_up_; }            // the peer's end has been seen: no further edge will tell of it
   void cancel();
 
  private:
@@ -130,6 +131,7 @@ class Watch : private WatchedDescriptor {
 
   Loop& loop_;
   Signal read_, write_;
+  bool hung_up_ = false;
 };
 
 // A loop on a thread of its own.  Freed: the thread is stopped and joined, unless this is a child of a fork.

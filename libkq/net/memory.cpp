@@ -71,7 +71,7 @@ class MemoryStream final : public Stream {
     return {Transfer::State::moved, count};
   }
 
-  Transfer try_write(std::span<const Bytes> pieces) override {
+  Transfer try_write(std::span<const Bytes> pieces, bool) override {
     if (closed_ || connection_->is_cut) return {Transfer::State::failed};
     out_.writable.forget();
     MemoryNetwork& network = connection_->network;
@@ -102,7 +102,7 @@ class MemoryStream final : public Stream {
       return {Transfer::State::failed};
     }
     const Bytes piece(bytes.data(), *got);
-    return try_write({&piece, 1});
+    return try_write({&piece, 1}, false);
   }
 
   awaitable<void> readable() override { return in_.readable.wait(); }

@@ -28,8 +28,11 @@ class Stream {
   virtual ~Stream() = default;
 
   virtual Transfer try_read(MutableBytes into) = 0;                       // ended: the peer has closed its side
-  virtual Transfer try_write(std::span<const Bytes> pieces) = 0;          // one gathering write; may move a part
+  // One gathering write; may move a part.  `more`: what follows is written at once, so the kernel need not hurry with this.
+  virtual Transfer try_write(std::span<const Bytes> pieces, bool more = false) = 0;
   virtual Transfer try_send_file(const FileSource&, uint64_t position, size_t length) = 0;
+  // Does a read that moved less than it was offered leave nothing behind?  Then readable() may be awaited without another try.
+  virtual bool short_read_empties() const { return false; }
   virtual awaitable<void> readable() = 0;
   virtual awaitable<void> writable() = 0;
   virtual void close() = 0;

@@ -58,7 +58,7 @@ class TcpStream final : public Stream {
     return transfer(got);
   }
 
-  Transfer try_write(std::span<const Bytes> pieces) override {
+  Transfer try_write(std::span<const Bytes> pieces, bool more) override {
     if (closed_) return {Transfer::State::failed};
     std::array<iovec, pieces_max> vectors;
     const size_t count = std::min(pieces.size(), vectors.size());
@@ -66,7 +66,7 @@ class TcpStream final : public Stream {
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = count;
-    const int flags = MSG_NOSIGNAL | (count < pieces.size() ? MSG_MORE : 0);
+    const int flags = MSG_NOSIGNAL | (more || count < pieces.size() ? MSG_MORE : 0);
     const ssize_t sent = uninterrupted([&] { return ::sendmsg(socket_.number, &message, flags); });
     if (sent < 0 && errno == EAGAIN) watch_.write_blocked();
     return transfer(sent);
@@ -84,6 +84,8 @@ class TcpStream final : public Stream {
     return transfer(sent);
   }
 
+  // What comes later is another edge; only an end that came with the bytes is not.
+  bool short_read_empties() const override { return !watch_.hung_up(); }
   awaitable<void> readable() override { return watch_.readable(); }
   awaitable<void> writable() override { return watch_.writable(); }
 

@@ -7,7 +7,8 @@ namespace {
 
 constexpr size_t space_bytes_min = 4096;                 // what a read is offered at least
 constexpr size_t block_bytes_min = 16384;
-constexpr size_t trusted_bytes = 262144;                 // a frame up to this long gets its room at once
+// A frame up to this long, one batch of the usual largest size, gets its room at once.  (Room that nobody writes to takes no memory.)
+constexpr size_t trusted_bytes = (1 << 20) + (64 << 10);
 
 }  // namespace
 

@@ -130,6 +130,32 @@ static void who_does_not_take_his_answers_is_not_read_from(void**) {
   assert_true(client->closed());
 }
 
+static void large_frames_share_one_budget(void**) {
+  Bed bed(Settings{{"socket.request.max.bytes", "4194304"}, {"queued.max.request.bytes", "4194304"}});
+  const std::vector<std::byte> rest(3 << 20);
+  const auto begin = [&](Client& client) {        // how much of a frame of 3 MiB is taken in
+    client.write(frame_of({0, 0x30, 0, 0}));
+    Bytes left = Bytes{rest}.first(rest.size() - 1);
+    while (!left.empty()) {
+      const Transfer written = client.stream().try_write({&left, 1});
+      if (!written.moved()) break;
+      left = left.subspan(written.bytes);
+      bed.settle();
+    }
+    return rest.size() - left.size();
+  };
+  auto first = bed.connect();
+  auto second = bed.connect();
+  assert_int_equal(begin(*first), rest.size());
+  assert_true(begin(*second) < 1 << 20);
+  first->close();
+  bed.run_for(1s);
+  const Bytes more = Bytes{rest}.first(1);
+  assert_true(second->stream().try_write({&more, 1}).moved());      // what the first held is the second's now
+  auto third = bed.connect();
+  third->ask(list_offsets());
+}
+
 static void connections_of_one_address_are_counted(void**) {
   Bed bed(Settings{{"max.connections.per.ip", "2"}});
   auto first = bed.connect();
@@ -153,6 +179,7 @@ int main() {
       cmocka_unit_test(a_frame_has_to_be_whole_in_time),
       cmocka_unit_test(an_idle_connection_ends_after_its_time),
       cmocka_unit_test(who_does_not_take_his_answers_is_not_read_from),
+      cmocka_unit_test(large_frames_share_one_budget),
       cmocka_unit_test(connections_of_one_address_are_counted),
   };
   return cmocka_run_group_tests_name("broker.connection", tests, nullptr, nullptr);

@@ -124,6 +124,45 @@ static void closing_wakes_who_waits(void**) {
   assert_true(done);
 }
 
+// Reads as a server does that saves itself the read which would say that there is no more.
+static void an_end_that_came_with_the_last_bytes_is_not_missed(void**) {
+  Loop loop;
+  const auto network = tcp_network();
+  auto listener = network->listen(loop, {"127.0.0.1", 0});
+  assert_true(listener.ok());
+  const auto speak_and_leave = [](Network& network, Loop& loop, uint16_t port) -> awaitable<void> {
+    const Address address{"127.0.0.1", port};
+    auto stream = co_await network.connect(loop, address, Clock::now() + 5s);
+    auto said = co_await (*stream)->write_all(as_bytes("bye"));
+    if (said) (*stream)->close();
+  };
+  const auto hear = [](Listener& listener, Loop& loop, std::string& heard, bool& ended) -> awaitable<void> {
+    auto pending = co_await listener.accept();
+    const auto stream = (*pending)->on(loop);
+    std::array<std::byte, 16> block;
+    while (!ended) {
+      co_await stream->readable();
+      for (;;) {
+        const Transfer got = stream->try_read(block);
+        ended = got.state == Transfer::State::ended;
+        if (!got.moved()) break;
+        heard += as_text({block.data(), got.bytes});
+        if (got.bytes < block.size() && stream->short_read_empties()) break;
+      }
+    }
+  };
+  for (int round = 0; round < 20; ++round) {
+    std::string heard;
+    bool ended = false;
+    loop.spawn(speak_and_leave(*network, loop, (*listener)->port()));
+    if (round % 2 == 0) loop.step(), loop.step();          // it has said all before anybody listens
+    loop.spawn(hear(**listener, loop, heard, ended));
+    drive(loop, nullptr, ended);
+    assert_true(ended);
+    assert_string_equal(heard.c_str(), "bye");
+  }
+}
+
 static void addresses_read_as_they_are_written(void**) {
   for (const char* text : {"localhost:9092", "127.0.0.1:0", "[::1]:65535", ":9092"}) {
     auto address = Address::parse(text);
@@ -139,6 +178,7 @@ int main() {
       cmocka_unit_test(bytes_arrive_in_memory_on_simulated_time),
       cmocka_unit_test(nobody_listening_is_an_error_with_the_address),
       cmocka_unit_test(closing_wakes_who_waits),
+      cmocka_unit_test(an_end_that_came_with_the_last_bytes_is_not_missed),
       cmocka_unit_test(addresses_read_as_they_are_written),
   };
   return cmocka_run_group_tests_name("net.stream", tests, nullptr, nullptr);
