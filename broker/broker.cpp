@@ -47,6 +47,8 @@ Status Broker::start() {
   controller = std::move(local);
   for (const auto& [type, runtime] : coordinators_) runtime->metadata_changed(image(), nullptr);
   server_->accept();
+  env.log.info("broker", "node " + std::to_string(config.node_id) + " of cluster " + cluster_id + " serves " +
+                             std::to_string(image()->topics.size()) + " topics, " + std::to_string(partitions->size()) + " partitions");
   return {};
 }
 

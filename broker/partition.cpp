@@ -364,6 +364,11 @@ void Partition::retire() {
   new_for_readers();
 }
 
+bool Partition::retired() const {
+  std::lock_guard lock(mutex_);
+  return retired_;
+}
+
 void Partition::new_for_readers() {
   ++generation_;
   for (PartitionWatch& watch : watches_) watch.changed();

@@ -186,6 +186,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
  private:
   struct CommitWaiter;
 
+  bool retired() const;
   Code check_leader_locked(int32_t current_leader_epoch) const;
   bool lead();                                    // begins to, or goes on; true as from want_flush()
   void submit_flush();

@@ -93,9 +93,39 @@ void Storage::apply_topic(const cluster::Image& image, const cluster::TopicImage
     }
     partition->set_leadership(*state, config_.node_id);
     if (!is_new) continue;
-    if (make_directories) (void)partition->open_now();      // it has logged why; the next request tries again
-    partitions_.add(std::move(partition));
+    partitions_.add(partition);
+    if (make_directories) open_soon(std::move(partition));
   }
+}
+
+// Whoever wants one of them before its turn opens it himself.
+void Storage::open_soon(std::shared_ptr<Partition> partition) {
+  const size_t openers_max = static_cast<size_t>(config_.num_recovery_threads_per_data_dir) * directories_.size();
+  {
+    std::lock_guard lock(mutex_);
+    to_open_.push_back(std::move(partition));
+    if (openers_ >= openers_max) return;
+    ++openers_;
+  }
+  env_.io.submit([this] { open_some(); });
+}
+
+void Storage::open_some() {
+  constexpr int at_a_time = 16;                   // then others get their turn on the pool
+  for (int i = 0; i < at_a_time; ++i) {
+    std::shared_ptr<Partition> next;
+    {
+      std::lock_guard lock(mutex_);
+      if (to_open_.empty()) {
+        --openers_;
+        return;
+      }
+      next = to_open_.front().lock();
+      to_open_.pop_front();
+    }
+    if (next) (void)next->open_now();             // it has logged why not; the next request tries again
+  }
+  env_.io.submit([this] { open_some(); });
 }
 
 // Only names change here; what they name is removed later, piece by piece.
@@ -169,8 +199,7 @@ void Storage::recover_in_background() {
   const bool left_cleanly = std::ranges::all_of(directories_, [](const auto& directory) { return directory->clean_shutdown().has_value(); });
   housekeeping_->begin();
   if (left_cleanly) return;
-  for (const auto& partition : partitions_.all())
-    env_.io.submit([partition] { (void)partition->open_now(); });
+  for (const auto& partition : partitions_.all()) open_soon(partition);
 }
 
 void Storage::disk_failed(Partition& partition, const Error& error) {
@@ -251,6 +280,10 @@ void Storage::write_checkpoints() {
 }
 
 void Storage::stop_background() {
+  {
+    std::lock_guard lock(mutex_);
+    to_open_.clear();
+  }
   sync_alarm_->stop();
   housekeeping_->stop();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,7 +33,8 @@ class Storage {
   // Formats what is empty; refuses what is another broker's, or another cluster's.  Answers the cluster's id.  Before anything else.  Blocks.
   Result<std::string> own(const FormatRequest&);
 
-  // The partitions are as `image` says when this returns.  With `delta` only what changed is looked at.  Blocks.
+  // The partitions are as `image` says when this returns; the directories of new ones are made soon after, or when they are first
+  // wanted.  With `delta` only what changed is looked at.  Blocks, shortly.
   void apply(const cluster::Image& image, const cluster::Delta* delta);
   // Opens, one after another on the pool, what a crash has left to be recovered; then what nobody asks for begins.
   void recover_in_background();
@@ -47,6 +49,8 @@ class Storage {
   Storage(const Config&, const Environment&, Partitions&);
   Status open_directories();
   void apply_topic(const cluster::Image&, const cluster::TopicImage&, bool make_directories);
+  void open_soon(std::shared_ptr<Partition>);
+  void open_some();                                                      // on the pool
   void remove_topic(const cluster::TopicImage&);
   void configure(const cluster::Image&, const cluster::Delta&);
   std::shared_ptr<const TopicConfig> config_of(const cluster::Image&, const cluster::TopicImage&) const;
@@ -70,6 +74,8 @@ class Storage {
   std::atomic<int64_t> unsynced_bytes_{0};
   std::mutex mutex_;                                                     // over what follows
   std::vector<std::weak_ptr<Partition>> dirty_;                          // with records past the recovery point
+  std::deque<std::weak_ptr<Partition>> to_open_;                         // new ones, and after a crash all, in the background
+  size_t openers_ = 0;
   size_t round_running_ = 0;                                             // partitions that a round still waits for
   std::unique_ptr<Alarm> sync_alarm_;
   std::unique_ptr<Housekeeping> housekeeping_;
