@@ -38,9 +38,8 @@ log::LogConfig log_config(const TopicConfig& topic) {
           .min_cleanable_dirty_ratio = topic.min_cleanable_dirty_ratio};
 }
 
-Partition::Partition(const PartitionContext& context, Uuid id, std::string name, int32_t number, std::shared_ptr<const TopicConfig> config,
-                     OpenLog open_log)
-    : topic_id(id), topic(std::move(name)), index(number), context_(context), config_(std::move(config)), open_log_(std::move(open_log)) {}
+Partition::Partition(const PartitionContext& context, Uuid id, std::string name, int32_t number, std::shared_ptr<const TopicConfig> config)
+    : topic_id(id), topic(std::move(name)), index(number), context_(context), config_(std::move(config)) {}
 
 void Partition::set_config(std::shared_ptr<const TopicConfig> config) {
   std::lock_guard lock(mutex_);
@@ -62,7 +61,7 @@ Status Partition::open_now() {
   std::lock_guard opening(opening_);
   if (is_open()) return {};
   if (retired_) return Error(own_code::data, topic + "-" + std::to_string(index) + " is deleted");
-  auto log = open_log_(*this, log_config(*config()));
+  auto log = context_.open_log(*this, log_config(*config()));
   if (!log) {
     context_.log.error("partition", topic + "-" + std::to_string(index) + " cannot be opened: " + log.error().message());
     return std::move(log.error());
@@ -83,6 +82,12 @@ Status Partition::open_now() {
   if (submit) submit_flush();
   if (unsynced > 0) context_.appended(*this, unsynced);
   return {};
+}
+
+Status Partition::make_now() {
+  std::lock_guard opening(opening_);
+  if (is_open() || retired_) return {};
+  return context_.make_log(*this);
 }
 
 void Partition::set_leadership(const cluster::PartitionImage& image, int32_t own_id) {
@@ -364,11 +369,6 @@ void Partition::retire() {
   new_for_readers();
 }
 
-bool Partition::retired() const {
-  std::lock_guard lock(mutex_);
-  return retired_;
-}
-
 void Partition::new_for_readers() {
   ++generation_;
   for (PartitionWatch& watch : watches_) watch.changed();
@@ -378,14 +378,11 @@ void Partition::move_high_watermark(int64_t offset) {
   if (offset <= log_->high_watermark()) return;
   log_->set_high_watermark(offset);
   new_for_readers();
-  for (auto waiter = commit_waiters_.begin(); waiter != commit_waiters_.end();) {
-    if ((*waiter)->offset > offset) {
-      ++waiter;
-      continue;
-    }
-    wake(*waiter, Code::none);
-    waiter = commit_waiters_.erase(waiter);
-  }
+  std::erase_if(commit_waiters_, [&](const auto& waiter) {
+    if (waiter->offset > offset) return false;
+    wake(waiter, Code::none);
+    return true;
+  });
 }
 
 void Partition::wake_waiters(Code code) {

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <boost/intrusive/list.hpp>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -72,6 +71,8 @@ struct PartitionContext {
   IoPool& io;
   Logger& log;
   bool commit_when_synced = false;                // log.flush.acks=all: the high watermark moves over synced records alone
+  std::function<Result<std::shared_ptr<log::Log>>(const Partition&, const log::LogConfig&)> open_log;      // blocks
+  std::function<Status(const Partition&)> make_log;               // of a new partition, for open_log to find; blocks
   std::function<void(Partition&, size_t bytes)> appended;         // past its recovery point
   std::function<void(Partition&, const Error&)> disk_failed;      // a full disk, or one that has to go offline
   std::function<void(Partition&, std::vector<log::Log::Removal>)> took_out;     // files that have to be removed later
@@ -83,10 +84,7 @@ struct PartitionContext {
 // offsets, and whoever wants them awaits opened() first.
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
-  // Opens its log.  Blocks.
-  using OpenLog = std::function<Result<std::shared_ptr<log::Log>>(const Partition&, const log::LogConfig&)>;
-
-  Partition(const PartitionContext&, Uuid topic_id, std::string topic, int32_t index, std::shared_ptr<const TopicConfig>, OpenLog);
+  Partition(const PartitionContext&, Uuid topic_id, std::string topic, int32_t index, std::shared_ptr<const TopicConfig>);
 
   const Uuid topic_id;
   const std::string topic;
@@ -103,6 +101,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   awaitable<Code> opened(Loop& loop);
   // The same, here and now.  Blocks: for the I/O pool and for starting.
   Status open_now();
+  // Has the files of its log made, unless it is open.  Blocks, shortly.
+  Status make_now();
 
   // What the image says.  Leading begins with the next epoch; whoever waits learns of it.
   void set_leadership(const cluster::PartitionImage&, int32_t own_id);
@@ -186,7 +186,6 @@ class Partition : public std::enable_shared_from_this<Partition> {
  private:
   struct CommitWaiter;
 
-  bool retired() const;
   Code check_leader_locked(int32_t current_leader_epoch) const;
   bool lead();                                    // begins to, or goes on; true as from want_flush()
   void submit_flush();
@@ -199,7 +198,6 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   const PartitionContext& context_;
   std::atomic<std::shared_ptr<const TopicConfig>> config_;
-  const OpenLog open_log_;
   std::atomic<bool> open_{false};
   std::mutex opening_;                            // taken before mutex_: one opens, others wait
   mutable std::mutex mutex_;
@@ -210,7 +208,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   size_t in_sync_replicas_ = 0;
   uint64_t generation_ = 0;                       // counts what a watch is told
   boost::intrusive::list<PartitionWatch> watches_;
-  std::deque<std::shared_ptr<CommitWaiter>> commit_waiters_;      // by offset, nearly
+  std::vector<std::shared_ptr<CommitWaiter>> commit_waiters_;
   bool flushing_ = false;                         // on the pool; one at a time
   bool data_flush_wanted_ = false, recovery_flush_wanted_ = false;
   std::vector<std::function<void()>> flush_done_; // of the recovery flush that is wanted

@@ -10,6 +10,8 @@ Storage::Storage(const Config& config, const Environment& env, Partitions& parti
       context_{.io = env.io,
                .log = env.log,
                .commit_when_synced = config.log_flush_acks == FlushAcks::all,
+               .open_log = [this](const Partition& partition, const log::LogConfig& log) { return open_log(partition, log); },
+               .make_log = [this](const Partition& partition) { return make_log(partition); },
                .appended = [this](Partition& partition, size_t bytes) { appended(partition, bytes); },
                .disk_failed = [this](Partition& partition, const Error& error) { disk_failed(partition, error); },
                .took_out = [this](Partition& partition, auto removals) { housekeeping_->remove_later(partition, std::move(removals)); }},
@@ -45,7 +47,8 @@ Status Storage::open_directories() {
   }
   if (directories_.size() == 1) return {};
   for (const auto& directory : directories_)
-    for (log::TopicPartition& partition : directory->partitions()) places_[std::move(partition)] = directory.get();
+    for (log::TopicPartition& partition : directory->partitions())
+      if (places_.emplace(std::move(partition), directory.get()).second) ++placed_[directory.get()];
   return {};
 }
 
@@ -88,44 +91,50 @@ void Storage::apply_topic(const cluster::Image& image, const cluster::TopicImage
     const bool is_new = !partition;
     if (is_new) {
       if (!config) config = config_of(image, topic);
-      partition = std::make_shared<Partition>(context_, topic.id, topic.name, index, config,
-                                              [this](const Partition& which, const log::LogConfig& log) { return open_log(which, log); });
+      partition = std::make_shared<Partition>(context_, topic.id, topic.name, index, config);
     }
     partition->set_leadership(*state, config_.node_id);
     if (!is_new) continue;
     partitions_.add(partition);
-    if (make_directories) open_soon(std::move(partition));
+    if (make_directories) soon({Chore::Kind::make, partition});
   }
 }
 
-// Whoever wants one of them before its turn opens it himself.
-void Storage::open_soon(std::shared_ptr<Partition> partition) {
-  const size_t openers_max = static_cast<size_t>(config_.num_recovery_threads_per_data_dir) * directories_.size();
+void Storage::soon(Chore chore) {
+  const size_t workers_max = static_cast<size_t>(config_.num_recovery_threads_per_data_dir) * directories_.size();
   {
     std::lock_guard lock(mutex_);
-    to_open_.push_back(std::move(partition));
-    if (openers_ >= openers_max) return;
-    ++openers_;
+    chores_.push_back(std::move(chore));
+    if (workers_ >= workers_max) return;
+    ++workers_;
   }
-  env_.io.submit([this] { open_some(); });
+  env_.io.submit([this] { work_off(); });
 }
 
-void Storage::open_some() {
-  constexpr int at_a_time = 16;                   // then others get their turn on the pool
+void Storage::work_off() {
+  constexpr int at_a_time = 64;                   // then others get their turn on the pool
   for (int i = 0; i < at_a_time; ++i) {
-    std::shared_ptr<Partition> next;
+    Chore next;
     {
       std::lock_guard lock(mutex_);
-      if (to_open_.empty()) {
-        --openers_;
+      if (chores_.empty()) {
+        --workers_;
         return;
       }
-      next = to_open_.front().lock();
-      to_open_.pop_front();
+      next = std::move(chores_.front());
+      chores_.pop_front();
     }
-    if (next) (void)next->open_now();             // it has logged why not; the next request tries again
+    carry_out(next);
   }
-  env_.io.submit([this] { open_some(); });
+  env_.io.submit([this] { work_off(); });
+}
+
+// What fails is logged where it does, and the next request for the partition tries again.
+void Storage::carry_out(const Chore& chore) {
+  const auto partition = chore.partition.lock();
+  if (!partition) return;
+  if (chore.kind == Chore::Kind::make) (void)partition->make_now();
+  else if (const log::TopicPartition name{partition->topic, partition->index}; !directory_of(name).holds_nothing(name)) (void)partition->open_now();
 }
 
 // Only names change here; what they name is removed later, piece by piece.
@@ -138,6 +147,7 @@ void Storage::remove_topic(const cluster::TopicImage& topic) {
     log::LogDirectory& directory = directory_of(name);
     if (const Status renamed = partition->locked([&] { return directory.delete_log(name, due_ms); }); !renamed)
       env_.log.error("storage", "cannot delete " + name.directory_name() + ": " + renamed.error().message());
+    forget_place(name);
     changed.insert(&directory);
     housekeeping_->remove_at(due_ms);
   }
@@ -165,6 +175,13 @@ void Storage::configure(const cluster::Image& image, const cluster::Delta& delta
     if (const auto* topic = changed.type == cluster::ResourceType::topic ? image.topic(changed.name) : nullptr) set(*topic);
 }
 
+Status Storage::make_log(const Partition& partition) {
+  const log::TopicPartition name{partition.topic, partition.index};
+  Status made = directory_of(name).make_log(name, partition.topic_id);
+  if (!made) env_.log.error("storage", name.directory_name() + " cannot be made: " + made.error().message());
+  return made;
+}
+
 Result<std::shared_ptr<log::Log>> Storage::open_log(const Partition& partition, const log::LogConfig& config) {
   const log::TopicPartition name{partition.topic, partition.index};
   log::LogDirectory& directory = directory_of(name);
@@ -184,22 +201,30 @@ log::LogDirectory& Storage::directory_of(const log::TopicPartition& name) {
   if (directories_.size() == 1) return *directories_.front();
   std::lock_guard lock(mutex_);
   if (const auto known = places_.find(name); known != places_.end()) return *known->second;
-  std::map<log::LogDirectory*, size_t> counts;
-  for (const auto& directory : directories_)
-    if (std::ranges::find(config_.log_dirs, directory->path()) != config_.log_dirs.end() && !directory->offline()) counts[directory.get()] = 0;
-  for (const auto& [placed, directory] : places_)
-    if (const auto counted = counts.find(directory); counted != counts.end()) ++counted->second;
-  const auto emptiest = std::ranges::min_element(counts, {}, [](const auto& entry) { return entry.second; });
-  log::LogDirectory* chosen = emptiest == counts.end() ? directories_.back().get() : emptiest->first;
+  log::LogDirectory* chosen = nullptr;
+  for (const auto& directory : directories_) {
+    if (directory->offline() || std::ranges::find(config_.log_dirs, directory->path()) == config_.log_dirs.end()) continue;
+    if (!chosen || placed_[directory.get()] < placed_[chosen]) chosen = directory.get();
+  }
+  if (!chosen) chosen = directories_.back().get();
   places_[name] = chosen;
+  ++placed_[chosen];
   return *chosen;
+}
+
+void Storage::forget_place(const log::TopicPartition& name) {
+  std::lock_guard lock(mutex_);
+  if (const auto known = places_.find(name); known != places_.end()) {
+    --placed_[known->second];
+    places_.erase(known);
+  }
 }
 
 void Storage::recover_in_background() {
   const bool left_cleanly = std::ranges::all_of(directories_, [](const auto& directory) { return directory->clean_shutdown().has_value(); });
   housekeeping_->begin();
   if (left_cleanly) return;
-  for (const auto& partition : partitions_.all()) open_soon(partition);
+  for (const auto& partition : partitions_.all()) soon({Chore::Kind::recover, partition});
 }
 
 void Storage::disk_failed(Partition& partition, const Error& error) {
@@ -282,7 +307,7 @@ void Storage::write_checkpoints() {
 void Storage::stop_background() {
   {
     std::lock_guard lock(mutex_);
-    to_open_.clear();
+    chores_.clear();
   }
   sync_alarm_->stop();
   housekeeping_->stop();

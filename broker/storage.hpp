@@ -36,7 +36,7 @@ class Storage {
   // The partitions are as `image` says when this returns; the directories of new ones are made soon after, or when they are first
   // wanted.  With `delta` only what changed is looked at.  Blocks, shortly.
   void apply(const cluster::Image& image, const cluster::Delta* delta);
-  // Opens, one after another on the pool, what a crash has left to be recovered; then what nobody asks for begins.
+  // Opens, one after another on the pool, what a crash may have left to be recovered; then what nobody asks for begins.
   void recover_in_background();
   Housekeeping& housekeeping() { return *housekeeping_; }
 
@@ -49,13 +49,21 @@ class Storage {
   Storage(const Config&, const Environment&, Partitions&);
   Status open_directories();
   void apply_topic(const cluster::Image&, const cluster::TopicImage&, bool make_directories);
-  void open_soon(std::shared_ptr<Partition>);
-  void open_some();                                                      // on the pool
+  // Housekeeping of one partition that nobody waits for: whoever wants its log sooner opens it himself.
+  struct Chore {
+    enum class Kind { make, recover } kind;
+    std::weak_ptr<Partition> partition;
+  };
+  void soon(Chore);
+  void work_off();                                                       // on the pool
+  void carry_out(const Chore&);
   void remove_topic(const cluster::TopicImage&);
   void configure(const cluster::Image&, const cluster::Delta&);
   std::shared_ptr<const TopicConfig> config_of(const cluster::Image&, const cluster::TopicImage&) const;
   Result<std::shared_ptr<log::Log>> open_log(const Partition&, const log::LogConfig&);
+  Status make_log(const Partition&);
   log::LogDirectory& directory_of(const log::TopicPartition&);
+  void forget_place(const log::TopicPartition&);
   void appended(Partition&, size_t bytes);
   void disk_failed(Partition&, const Error&);
   void sync_round(int64_t bytes_left_max);
@@ -68,14 +76,15 @@ class Storage {
   log::FileCache files_;
   PartitionContext context_;
   std::vector<std::unique_ptr<log::LogDirectory>> directories_;          // the metadata's first
-  std::map<log::TopicPartition, log::LogDirectory*> places_;             // where there are several: what lies where
+  std::map<log::TopicPartition, log::LogDirectory*> places_;             // where there are several: what lies where, and
+  std::map<log::LogDirectory*, size_t> placed_;                          // how many in each
   TopicConfig topic_defaults_;                                           // under apply()
 
   std::atomic<int64_t> unsynced_bytes_{0};
   std::mutex mutex_;                                                     // over what follows
   std::vector<std::weak_ptr<Partition>> dirty_;                          // with records past the recovery point
-  std::deque<std::weak_ptr<Partition>> to_open_;                         // new ones, and after a crash all, in the background
-  size_t openers_ = 0;
+  std::deque<Chore> chores_;
+  size_t workers_ = 0;                                                   // on them
   size_t round_running_ = 0;                                             // partitions that a round still waits for
   std::unique_ptr<Alarm> sync_alarm_;
   std::unique_ptr<Housekeeping> housekeeping_;

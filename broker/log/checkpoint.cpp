@@ -129,9 +129,11 @@ Result<std::vector<EpochEntry>> read_epochs(FileSystem& files, const std::string
 Result<std::optional<Uuid>> read_topic_id(FileSystem& files, const std::string& directory) {
   const std::string path = directory + "/" + checkpoint_file::partition_metadata;
   KQ_TRY_ASSIGN(const auto text, read_if_there(files, path));
-  if (!text) return std::optional<Uuid>{};
-  std::string_view rest = *text;
   constexpr std::string_view key = "topic_id: ";
+  const size_t whole = std::string_view("version: 0\n").size() + key.size() + Uuid{}.text().size();
+  // Cut off, or never written over: what a power cut left of a new partition, whose first sync had not come.
+  if (!text || text->size() < whole || text->find('\0') != std::string::npos) return std::optional<Uuid>{};
+  std::string_view rest = *text;
   if (take_line(rest) == "version: 0" && rest.substr(0, key.size()) == key) {
     rest.remove_prefix(key.size());
     if (const auto id = Uuid::parse(trim(take_line(rest)))) return std::optional<Uuid>{*id};
@@ -140,7 +142,9 @@ Result<std::optional<Uuid>> read_topic_id(FileSystem& files, const std::string& 
 }
 
 Status write_topic_id(FileSystem& files, const std::string& directory, const Uuid& id) {
-  return replace_file(files, directory + "/" + checkpoint_file::partition_metadata, "version: 0\ntopic_id: " + id.text());
+  KQ_TRY_ASSIGN(const auto file, files.open(directory + "/" + checkpoint_file::partition_metadata, OpenMode::create));
+  const std::string text = "version: 0\ntopic_id: " + id.text();
+  return file->write_at(0, as_bytes(text));
 }
 
 namespace {

@@ -26,7 +26,10 @@ Result<FlushWork> Log::prepare_flush(FlushKind kind) {
   }
   if (work.moves_recovery_point_) KQ_TRY(fail(collect_small_files(work)));
   if (directory_unsynced_ || !work.small_files_.empty()) work.directories_.push_back(options_.directory);
-  if (parent_unsynced_) work.directories_.push_back(parent_of(options_.directory));
+  if (parent_unsynced_) {
+    KQ_TRY(collect_topic_id(work));
+    work.directories_.push_back(parent_of(options_.directory));
+  }
 
   for (size_t i = first; i < segments_.size(); ++i) segments_[i]->set_synced(work.moves_recovery_point_);
   directory_unsynced_ = parent_unsynced_ = false;
@@ -34,6 +37,14 @@ Result<FlushWork> Log::prepare_flush(FlushKind kind) {
   if (work.saves_epochs_) epochs_unsaved_ = false;
   if (work.saves_snapshot_) flushing_snapshot_ = work.end_offset_;
   return work;
+}
+
+Status Log::collect_topic_id(FlushWork& work) {
+  const std::string path = options_.directory + "/" + checkpoint_file::partition_metadata;
+  if (!context_.files().exists(path)) return {};
+  KQ_TRY_ASSIGN(auto file, context_.files().open(path, OpenMode::write));
+  work.files_.push_back(std::move(file));
+  return {};
 }
 
 Status Log::collect_indexes(Segment& segment, FlushWork& work) {
@@ -138,6 +149,8 @@ Status Log::close() {
     Status outcome = work.run();
     flushed(work, outcome);
     KQ_TRY(std::move(outcome));
+  } else if (indexes_loose_) {
+    KQ_TRY(active().trim());
   }
   closed_ = true;
   return {};

@@ -193,7 +193,7 @@ Status Log::start_segment(int64_t base_offset, int64_t now_ms) {
   }
   segments_.push_back(std::move(segment));
   tail_.clear();
-  directory_unsynced_ = true;
+  directory_unsynced_ = indexes_loose_ = true;
   return {};
 }
 
@@ -221,10 +221,9 @@ Status Log::complete(Segment& segment, const CompletedTransaction& transaction, 
   return indexed;
 }
 
+// An epoch without a record need not be saved: who leads when the log is next opened says it again.
 void Log::assign_epoch(int32_t epoch, int64_t start_offset) {
-  if (!epochs_.assign(epoch, start_offset)) return;
-  epochs_unsaved_ = true;
-  changed_ = true;
+  if (epochs_.assign(epoch, start_offset)) epochs_unsaved_ = true;
 }
 
 void Log::set_high_watermark(int64_t offset) {

@@ -259,6 +259,16 @@ class Log {
   Status load_producers(int64_t snapshot_at_most, int64_t index_from);
   Status replay(int64_t from, int64_t index_from);
 
+  // What snapshots leave out: recall.cpp.
+  struct Position {
+    size_t segment;
+    int64_t position;
+    int64_t offset;                                        // of a record in the batch there
+  };
+  Status recall_producers();
+  Status recall_between(const Position& from, const Position& to);
+  Result<Position> position_before_end(int64_t bytes);
+
   // Appending: log.cpp.
   Code admit(MutableBytes batches, int32_t leader_epoch, const AppendOptions& how, AppendResult& result) const;
   Code admit_as_given(Bytes& batches, AppendResult& result) const;
@@ -285,6 +295,7 @@ class Log {
   Status remove_snapshots(int64_t from, int64_t to);        // of offsets in [from, to)
 
   // Syncing: flush.cpp.
+  Status collect_topic_id(FlushWork& work);
   Status collect_indexes(Segment& segment, FlushWork& work);
   Status collect_small_files(FlushWork& work);
   Status remove_snapshots_between_segments(int64_t below);
@@ -306,6 +317,7 @@ class Log {
   bool parent_unsynced_ = false;
   bool cutting_ = false;
   bool changed_ = false;                                   // since it was opened: what a clean stop has to write
+  bool indexes_loose_ = false;                             // the active segment's may be longer than their entries
   bool closed_ = false;
   std::vector<Removal> removals_;
   std::shared_ptr<TruncationGuard> guard_ = std::make_shared<TruncationGuard>();

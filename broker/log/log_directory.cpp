@@ -177,8 +177,7 @@ Result<std::shared_ptr<Log>> LogDirectory::open_log(const TopicPartition& name, 
                                                     int64_t now_ms) {
   {
     std::unique_lock lock{mutex_};
-    opened_.wait(lock, [&] { return !opening_.contains(name); });
-    if (offline_error_) return *offline_error_;
+    KQ_TRY(await_turn(name, lock));
     if (const auto known = known_.find(name); known != known_.end() && known->second.log) return known->second.log;
     opening_.insert(name);
   }
@@ -193,6 +192,7 @@ Result<std::shared_ptr<Log>> LogDirectory::open_log(const TopicPartition& name, 
     if (opened) {
       Known& known = known_[name];
       known.present = true;
+      known.empty = false;
       known.log = *opened;
       if (known.high_watermark) (*opened)->set_high_watermark(*known.high_watermark);
     } else if (known_[name].present == false) {
@@ -201,6 +201,66 @@ Result<std::shared_ptr<Log>> LogDirectory::open_log(const TopicPartition& name, 
   }
   opened_.notify_all();
   return opened;
+}
+
+// One at a time makes or opens a log; the caller notes itself in opening_.
+Status LogDirectory::await_turn(const TopicPartition& name, std::unique_lock<std::mutex>& lock) {
+  opened_.wait(lock, [&] { return !opening_.contains(name); });
+  if (offline_error_) return *offline_error_;
+  return {};
+}
+
+Status LogDirectory::make_log(const TopicPartition& name, const Uuid& topic_id) {
+  {
+    std::unique_lock lock{mutex_};
+    KQ_TRY(await_turn(name, lock));
+    if (const auto known = known_.find(name); known != known_.end() && known->second.present) return {};
+    opening_.insert(name);
+  }
+  Status made = make_files(name, topic_id);
+  {
+    const std::lock_guard lock{mutex_};
+    opening_.erase(name);
+    if (made) known_[name].present = known_[name].empty = true;
+  }
+  opened_.notify_all();
+  return made;
+}
+
+Status LogDirectory::make_files(const TopicPartition& name, const Uuid& topic_id) {
+  FileSystem& files = context_.files();
+  const std::string directory = path_of(name.directory_name());
+  KQ_TRY(files.make_directory(directory));
+  KQ_TRY(write_topic_id(files, directory, topic_id));
+  for (const char* suffix : {suffix::offset_index, suffix::time_index, suffix::log})
+    KQ_TRY(files.open(directory + "/" + offset_name(0) + suffix, OpenMode::create));
+  return {};
+}
+
+bool LogDirectory::holds_nothing(const TopicPartition& name) {
+  {
+    const std::lock_guard lock{mutex_};
+    const auto known = known_.find(name);
+    if (known == known_.end() || !known->second.present || known->second.empty) return true;
+    if (known->second.log || known->second.recovery_point.value_or(0) > 0) return false;
+  }
+  const std::string directory = path_of(name.directory_name());
+  const auto entries = context_.files().list(directory);
+  if (!entries) return false;
+  const auto unwritten = [](const DirectoryEntry& entry) {
+    return entry.name == checkpoint_file::partition_metadata || entry.name == checkpoint_file::leader_epoch ||
+           entry.name.starts_with(offset_name(0));
+  };
+  if (!std::all_of(entries->begin(), entries->end(), unwritten)) return false;
+  for (const char* suffix : {suffix::log, suffix::offset_index, suffix::time_index}) {      // indexes of one that was open are longer
+    const std::string path = directory + "/" + offset_name(0) + suffix;
+    if (!context_.files().exists(path)) continue;
+    const auto size = context_.files().size(path);
+    if (!size || *size > 0) return false;
+  }
+  const std::lock_guard lock{mutex_};
+  const auto known = known_.find(name);
+  return known != known_.end() && (known->second.empty = !known->second.log);
 }
 
 Status LogDirectory::delete_log(const TopicPartition& name, int64_t due_ms) {
@@ -336,7 +396,7 @@ Status LogDirectory::close(int64_t broker_epoch) {
   if (offline()) return *offline_error();
   // A log that was not opened since a crash still has to be recovered.
   const bool all_whole = clean_shutdown_.has_value() || std::all_of(known_.begin(), known_.end(), [](const auto& entry) {
-                           return entry.second.log || !checkpointed(entry.first);
+                           return entry.second.log || entry.second.empty || !checkpointed(entry.first);
                          });
   if (!all_whole) return {};
   return write_clean_shutdown(context_.files(), path(), {broker_epoch});

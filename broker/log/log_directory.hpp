@@ -51,6 +51,12 @@ class LogDirectory {
   // The metadata log is opened by its name like any other, but recovered as a whole: its points are not checkpointed.  Blocks.
   Result<std::shared_ptr<Log>> open_log(const TopicPartition&, const Uuid& topic_id, const LogConfig&, int64_t now_ms);
 
+  // Makes the directory of a new partition and the files of an empty log in it, for whoever looks; the log itself is opened when it is
+  // first wanted.  Nothing is synced: what a power cut takes held no record.  Blocks, shortly.
+  Status make_log(const TopicPartition&, const Uuid& topic_id);
+  // After a crash: has nothing ever been written there, so that opening it would recover nothing?  Blocks, shortly.
+  bool holds_nothing(const TopicPartition&);
+
   // Log::truncate_to and Log::truncate_fully_and_start_at, under the log's lock, after lowering the recovery point on disk.  Blocks.
   Status truncate(Log&, int64_t offset, int64_t now_ms);
   Status truncate_fully_and_start_at(Log&, int64_t offset, int64_t now_ms);
@@ -85,6 +91,7 @@ class LogDirectory {
   struct Known {                                                        // of a partition
     std::optional<int64_t> recovery_point, high_watermark, log_start;
     bool present = false;                                               // there is a directory of that name
+    bool empty = false;                                                 // and certainly no record in it, if it is not opened
     std::shared_ptr<Log> log;                                           // null: not opened yet
   };
 
@@ -93,6 +100,8 @@ class LogDirectory {
   Status look_around();
   Status read_checkpoints();
   Status refuse_foreign(const std::vector<DirectoryEntry>& entries) const;
+  Status await_turn(const TopicPartition&, std::unique_lock<std::mutex>&);
+  Status make_files(const TopicPartition&, const Uuid& topic_id);
   Result<Log::Options> prepare(const TopicPartition&, const Uuid& topic_id, const LogConfig&, int64_t now_ms);
   OffsetCheckpoint collect(std::optional<int64_t> Known::*checkpointed, int64_t (*now)(const Log&));
   Status write(const char* file, const OffsetCheckpoint&);

@@ -179,6 +179,28 @@ void ProducerState::clear() {
   verifications_.clear();
 }
 
+std::vector<int64_t> ProducerState::forgetful(int64_t offset) const {
+  std::vector<int64_t> ids;
+  for (const auto& [id, producer] : producers_) {
+    if (producer->batch_count == 0 || producer->batch_count == Producer::batches_max) continue;
+    const BatchMetadata& oldest = producer->batches[0];
+    if (oldest.first_sequence() != 0 && oldest.first_offset() > offset) ids.push_back(id);
+  }
+  return ids;
+}
+
+void ProducerState::recall(const Producer& earlier) {
+  const auto found = producers_.find(earlier.id);
+  if (found == producers_.end() || found->second->epoch != earlier.epoch || found->second->batch_count == 0) return;
+  Producer& producer = *found->second;
+  for (size_t i = earlier.batch_count; i-- > 0 && producer.batch_count < Producer::batches_max;) {
+    if (earlier.batches[i].last_offset >= producer.batches[0].first_offset()) continue;
+    std::copy_backward(producer.batches, producer.batches + producer.batch_count, producer.batches + producer.batch_count + 1);
+    producer.batches[0] = earlier.batches[i];
+    ++producer.batch_count;
+  }
+}
+
 std::vector<Producer> ProducerState::all() const {
   std::vector<Producer> producers;
   producers.reserve(producers_.size());

@@ -127,6 +127,11 @@ class ProducerState {
   static Result<std::vector<Producer>> decode_snapshot(Bytes file);
   void load(const std::vector<Producer>& producers);         // replaces all
 
+  // A snapshot holds a producer's last batch alone.  Who may have written earlier ones, of the last five, after `offset`?
+  std::vector<int64_t> forgetful(int64_t offset) const;
+  // Puts in front of what is remembered of a producer the batches of `earlier` that come before.
+  void recall(const Producer& earlier);
+
   bool empty() const { return producers_.empty(); }
   size_t size() const { return producers_.size(); }
   const Producer* find(int64_t producer_id) const;

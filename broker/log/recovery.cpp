@@ -39,7 +39,7 @@ Status Log::load() {
   if (segments_.empty()) {
     KQ_TRY(remove_snapshots(0, never));                   // of a log that is gone
     KQ_TRY(start_segment(options_.start_offset.value_or(0), options_.now_ms));
-    changed_ = options_.clean = true;
+    options_.clean = true;
   }
   KQ_TRY(rebuild_missing_indexes(names));
   KQ_TRY_ASSIGN(const auto clean_end, end_after_clean_stop());
@@ -68,7 +68,7 @@ Status Log::load() {
   KQ_TRY(keep_useful_snapshots(snapshot_at_most));
   KQ_TRY(load_producers(snapshot_at_most, unclean ? synced : never));
   producers_.expire(options_.now_ms, options_.producer_expiration_ms);
-  return {};
+  return recall_producers();
 }
 
 // What a cleaner, a deletion or a replacement of a file did not finish (LogLoader of Kafka 4.2).
@@ -199,14 +199,15 @@ Result<std::optional<int64_t>> Log::end_after_clean_stop() {
   return active().read_next_offset();
 }
 
+// A log that ends at its recovery point, as most do, is as it was synced, and a clean stop has nothing to write for it.
 Result<int64_t> Log::recover() {
-  changed_ = true;
-  if (epochs_.truncate_from_end(options_.recovery_point)) epochs_unsaved_ = true;
+  indexes_loose_ = true;
+  if (epochs_.truncate_from_end(options_.recovery_point)) epochs_unsaved_ = changed_ = true;
   const auto note = [&](const BatchPlace& batch) {
     if (batch.last_offset >= options_.recovery_point) appended_bytes_ += static_cast<uint64_t>(batch.size);
     if (batch.leader_epoch < 0 || batch.leader_epoch <= epochs_.latest().value_or(-1)) return;
     epochs_.assign(batch.leader_epoch, batch.base_offset);
-    epochs_unsaved_ = true;
+    epochs_unsaved_ = changed_ = true;
   };
   int64_t end = segments_.front()->base_offset();
   bool scanned = false;
@@ -236,6 +237,7 @@ Result<int64_t> Log::recover() {
     if (!last) KQ_TRY(segment.finish());
   }
   bytes_past_recovery_point_ = appended_bytes_;
+  if (appended_bytes_ > 0 || cutting_ || end != options_.recovery_point) changed_ = true;
   return end;
 }
 

@@ -137,14 +137,16 @@ Result<std::optional<int64_t>> Segment::offset_after(int64_t position) {
   return std::optional<int64_t>{entry.offset};
 }
 
+Result<OffsetEntry> Segment::entry_before(int64_t position) {
+  KQ_TRY_ASSIGN(const size_t i, offsets_.partition_point([&](const OffsetEntry& entry) { return entry.position <= position; }));
+  if (i == 0) return OffsetEntry{base_offset_, 0};
+  return offsets_.at(i - 1);
+}
+
 Result<int64_t> Segment::next_offset_at(int64_t position) {
-  KQ_TRY_ASSIGN(const size_t i, offsets_.partition_point([&](const OffsetEntry& entry) { return entry.position < position; }));
-  OffsetEntry from;
-  if (i > 0) {
-    KQ_TRY_ASSIGN(from, offsets_.at(i - 1));
-  }
+  KQ_TRY_ASSIGN(const OffsetEntry from, entry_before(position - 1));
   KQ_TRY_ASSIGN(const auto file, this->file());
-  BatchScanner scanner(*file, i > 0 ? from.position : 0, position, BatchScanner::scan_buffer);
+  BatchScanner scanner(*file, from.position, position, BatchScanner::scan_buffer);
   int64_t next_offset = base_offset_;
   for (;;) {
     KQ_TRY_ASSIGN(const Step step, scanner.next());
@@ -161,13 +163,18 @@ Result<std::optional<int64_t>> Segment::read_next_offset() {
     KQ_TRY_ASSIGN(const Step step, scanner.next());
     if (step != Step::batch || last->position == 0 || scanner.batch().last_offset != last->offset) return std::optional<int64_t>{};
   }
+  // The time index knows what lies before the offset index's last entry; not always what follows.
+  KQ_TRY_ASSIGN(TimeEntry largest, largest_timestamp());
   int64_t next_offset = last ? last->offset + 1 : base_offset_;
   for (;;) {
     KQ_TRY_ASSIGN(const Step step, scanner.next());
-    if (step == Step::end) return std::optional<int64_t>{next_offset};
+    if (step == Step::end) break;
     if (step != Step::batch) return std::optional<int64_t>{};
     next_offset = scanner.batch().last_offset + 1;
+    if (scanner.batch().max_timestamp > largest.timestamp) largest = {scanner.batch().max_timestamp, scanner.batch().last_offset};
   }
+  largest_timestamp_ = largest;
+  return std::optional<int64_t>{next_offset};
 }
 
 Result<TimeEntry> Segment::largest_timestamp() {
@@ -259,6 +266,10 @@ Status Segment::finish() {
   KQ_TRY_ASSIGN(const TimeEntry largest, largest_timestamp());
   KQ_TRY_ASSIGN(const auto last, times_.last());
   if (largest.timestamp > (last ? last->timestamp : -1)) KQ_TRY(times_.append(largest));
+  return trim();
+}
+
+Status Segment::trim() {
   KQ_TRY(times_.trim());
   return offsets_.trim();
 }

@@ -51,6 +51,8 @@ class Segment {
   Result<std::optional<BatchPlace>> find(int64_t offset, ColdSlice* cold = nullptr);
   // An offset at or above all batches that begin before `position`; nothing: look at the next segment.
   Result<std::optional<int64_t>> offset_after(int64_t position);
+  // The last index entry at or before `position`: where a scan may begin.  The segment's beginning, where there is none.
+  Result<OffsetEntry> entry_before(int64_t position);
   // The offset after its last batch, read from the file's end.  Nothing: file and index do not agree, as they do after a clean stop.
   Result<std::optional<int64_t>> read_next_offset();
 
@@ -65,7 +67,9 @@ class Segment {
 
   // Cuts the file, and the indexes at `offset`; the file is synced when it returns.  A file that a slice pins is replaced by a copy.
   Status truncate(int64_t position, int64_t offset, int64_t now_ms);
-  // No more batches come: the time index gets its last entry, and both lose what was preallocated.
+  // The indexes lose what was preallocated.
+  Status trim();
+  // No more batches come: the time index gets its last entry, and both are trimmed.
   Status finish();
 
   // After a crash.  Everything from `trusted_end` on is checked and indexed anew; `visit` sees every batch that was read.  Answers

@@ -98,7 +98,7 @@ Status Log::end_moved_to(int64_t offset, int64_t now_ms) {
   KQ_TRY(load_producers(offset, std::numeric_limits<int64_t>::max()));
   producers_.expire(now_ms, options_.producer_expiration_ms);
   producers_.high_watermark_moved(high_watermark());
-  return {};
+  return recall_producers();
 }
 
 Status Log::truncate_fully_and_start_at(int64_t offset, int64_t now_ms) {

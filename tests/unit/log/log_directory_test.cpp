@@ -155,6 +155,65 @@ void after_a_crash_a_stop_is_clean_only_once_every_log_was_opened(void**) {
   assert_true(bed.files.exists("/data/.kafka_cleanshutdown"));
 }
 
+void a_log_is_made_without_a_sync_and_opened_when_it_is_wanted(void**) {
+  Bed bed;
+  assert_true(bed.open().ok());
+  assert_true(bed.directory->make_log({"t", 0}, bed.id).ok());
+  assert_true(bed.files.exists("/data/t-0/00000000000000000000.log"));
+  assert_true(*bed.directory->topic_id({"t", 0}) == bed.id);
+  assert_true(bed.directory->logs().empty());
+  bed.append(*bed.log("t", bed.id));
+  assert_true(bed.directory->make_log({"t", 0}, Uuid::random()).ok());      // it is there: nothing changes
+  assert_true(*bed.directory->topic_id({"t", 0}) == bed.id);
+  assert_true(bed.directory->close(1).ok());
+  assert_true(bed.open().ok());
+  assert_int_equal(bed.log("t", bed.id)->end_offset(), 1);
+}
+
+void what_was_never_written_need_not_be_opened_for_a_clean_stop(void**) {
+  Bed bed;
+  assert_true(bed.open().ok());
+  assert_true(bed.directory->make_log({"made", 0}, bed.id).ok());
+  bed.append(*bed.log("written", bed.id));
+  bed.directory.reset();
+  bed.files.restart();
+  assert_true(bed.open().ok());
+  assert_true(bed.directory->holds_nothing({"made", 0}));
+  assert_false(bed.directory->holds_nothing({"written", 0}));
+  (void)bed.log("written", bed.id);
+  assert_true(bed.directory->close(1).ok());
+  assert_true(bed.files.exists("/data/.kafka_cleanshutdown"));
+}
+
+// The power goes before anything was synced: the directory may be there, and its file empty.
+void a_new_partition_whose_topic_id_was_lost_gets_it_again(void**) {
+  Bed bed;
+  assert_true(bed.open().ok());
+  assert_true(bed.files.make_directory("/data/t-0").ok());
+  assert_true(write_synced_file(bed.files, "/data/t-0/partition.metadata", "").ok());
+  assert_true(bed.open().ok());
+  bed.append(*bed.log("t", bed.id));
+  assert_true(*bed.directory->topic_id({"t", 0}) == bed.id);
+}
+
+void the_first_sync_of_a_log_takes_its_topic_id_along(void**) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Bed bed;
+    Random random(seed);
+    assert_true(bed.open().ok());
+    const auto log = bed.log("t", bed.id);
+    bed.append(*log);
+    const auto work = log->prepare_flush(FlushKind::data);
+    Status outcome = work->run();
+    log->flushed(*work, outcome);
+    bed.directory.reset();
+    bed.files.crash(random);
+    assert_true(bed.open().ok());
+    assert_true(*bed.directory->topic_id({"t", 0}) == bed.id);
+    assert_int_equal(bed.log("t", bed.id)->end_offset(), 1);
+  }
+}
+
 void the_metadata_log_is_not_checkpointed_and_read_as_a_whole(void**) {
   Bed bed;
   assert_true(bed.open().ok());
@@ -299,6 +358,10 @@ int main() {
       cmocka_unit_test(a_start_reads_names_and_no_logs),
       cmocka_unit_test(a_log_that_nobody_opened_keeps_its_checkpoints),
       cmocka_unit_test(after_a_crash_a_stop_is_clean_only_once_every_log_was_opened),
+      cmocka_unit_test(a_log_is_made_without_a_sync_and_opened_when_it_is_wanted),
+      cmocka_unit_test(what_was_never_written_need_not_be_opened_for_a_clean_stop),
+      cmocka_unit_test(a_new_partition_whose_topic_id_was_lost_gets_it_again),
+      cmocka_unit_test(the_first_sync_of_a_log_takes_its_topic_id_along),
       cmocka_unit_test(the_metadata_log_is_not_checkpointed_and_read_as_a_whole),
       cmocka_unit_test(a_deleted_log_is_gone_at_once_and_from_the_disk_later),
       cmocka_unit_test(a_sync_that_meets_a_deletion_is_no_failure),

@@ -545,6 +545,11 @@ class Story {
       must(known->epoch == producer.epoch && known->last_sequence() == producer.last_sequence() && known->last_offset() == producer.last_offset() &&
                known->transaction_first_offset == producer.transaction_first_offset && known->last_timestamp == producer.last_timestamp,
            "a producer is remembered otherwise");
+      const auto same = [](const log::BatchMetadata& a, const log::BatchMetadata& b) {
+        return a.last_offset == b.last_offset && a.offset_delta == b.offset_delta && a.last_sequence == b.last_sequence;
+      };
+      must(std::equal(known->batches, known->batches + known->batch_count, producer.batches, producer.batches + producer.batch_count, same),
+           "of a producer's last batches some are forgotten");
     }
   }
 

@@ -262,6 +262,69 @@ void what_a_cleaner_left_half_done_is_settled(void**) {
   assert_int_equal(segments_before, 3);
 }
 
+// What the batch whose first sequence is `sequence` is answered.
+std::string repeated(LogBed& bed, int32_t sequence) {
+  Memory batch = make_batch({.timestamp = bed.now_ms, .producer_id = 7, .producer_epoch = 0, .sequence = sequence});
+  const int64_t end = bed.log->end_offset();
+  const auto told = bed.log->append_as_leader(batch, 0, bed.now_ms);
+  assert_int_equal(bed.log->end_offset(), end);
+  return told->duplicate ? "at " + std::to_string(told->first_offset) : std::string(name_of(told->code));
+}
+
+void append_of_producer(LogBed& bed, int32_t from, int32_t to) {
+  for (int32_t sequence = from; sequence < to; ++sequence) bed.append({.timestamp = bed.now_ms, .producer_id = 7, .producer_epoch = 0, .sequence = sequence});
+}
+
+void after_a_clean_stop_repeats_are_told_from_the_last_five(void**) {
+  LogBed bed;
+  bed.open(false);
+  append_of_producer(bed, 0, 8);
+  assert_true(bed.log->close().ok());
+  bed.open(true, 8);
+  for (int32_t sequence = 3; sequence < 8; ++sequence) assert_string_equal(repeated(bed, sequence).c_str(), ("at " + std::to_string(sequence)).c_str());
+  assert_string_equal(repeated(bed, 2).c_str(), "OUT_OF_ORDER_SEQUENCE_NUMBER");
+  append_of_producer(bed, 8, 10);
+  assert_string_equal(repeated(bed, 5).c_str(), "at 5");
+  assert_string_equal(repeated(bed, 4).c_str(), "OUT_OF_ORDER_SEQUENCE_NUMBER");
+}
+
+// The snapshot that a sync writes at the recovery point knows the last batch before it; those before that one count as well.
+void after_a_kill_repeats_are_told_from_batches_before_the_recovery_point(void**) {
+  LogBed bed;
+  bed.open(false);
+  append_of_producer(bed, 0, 6);
+  assert_true(bed.flush(FlushKind::recovery_point).ok());
+  append_of_producer(bed, 6, 8);
+  bed.open(false, 6);
+  for (int32_t sequence = 3; sequence < 8; ++sequence) assert_string_equal(repeated(bed, sequence).c_str(), ("at " + std::to_string(sequence)).c_str());
+}
+
+void earlier_batches_are_found_behind_others_and_in_earlier_segments(void**) {
+  LogBed bed{{.segment_bytes = 512 << 10}};
+  bed.open(false);
+  append_of_producer(bed, 0, 3);
+  for (int32_t sequence = 3; sequence < 8; ++sequence) {
+    for (int i = 0; i < 4; ++i) bed.append({.value_bytes = 100'000});
+    append_of_producer(bed, sequence, sequence + 1);
+  }
+  assert_true(bed.log->segment_count() > 2);
+  assert_true(bed.log->close().ok());
+  bed.open(true, bed.log->end_offset());
+  assert_string_equal(repeated(bed, 3).c_str(), "at 7");
+  assert_string_equal(repeated(bed, 2).c_str(), "OUT_OF_ORDER_SEQUENCE_NUMBER");
+}
+
+void another_epochs_batches_are_not_taken_for_repeats(void**) {
+  LogBed bed;
+  bed.open(false);
+  append_of_producer(bed, 0, 4);
+  for (int32_t sequence = 0; sequence < 2; ++sequence) bed.append({.timestamp = bed.now_ms, .producer_id = 7, .producer_epoch = 1, .sequence = sequence});
+  assert_true(bed.log->close().ok());
+  bed.open(true, 6);
+  assert_string_equal(repeated(bed, 3).c_str(), "INVALID_PRODUCER_EPOCH");
+  assert_int_equal(bed.log->producers().find(7)->batch_count, 2);
+}
+
 void a_clean_stop_of_an_unchanged_log_writes_nothing(void**) {
   LogBed bed;
   bed.open(false);
@@ -291,6 +354,10 @@ int main() {
       cmocka_unit_test(records_are_found_by_time),
       cmocka_unit_test(a_snapshot_that_does_not_read_is_replaced_by_the_batches),
       cmocka_unit_test(what_a_cleaner_left_half_done_is_settled),
+      cmocka_unit_test(after_a_clean_stop_repeats_are_told_from_the_last_five),
+      cmocka_unit_test(after_a_kill_repeats_are_told_from_batches_before_the_recovery_point),
+      cmocka_unit_test(earlier_batches_are_found_behind_others_and_in_earlier_segments),
+      cmocka_unit_test(another_epochs_batches_are_not_taken_for_repeats),
       cmocka_unit_test(a_clean_stop_of_an_unchanged_log_writes_nothing),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
