@@ -10,9 +10,6 @@ namespace {
 
 Error damaged(std::string text) { return {own_code::data, "the metadata log contradicts itself: " + std::move(text), Verdict::fatal}; }
 
-template <class Record>
-BrokerImage* no_broker(const Record&) { return nullptr; }
-
 std::vector<std::byte> copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
 template <class Endpoints>

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "libkq/base/properties.hpp"
+
 namespace kq::log {
 namespace {
 
@@ -149,18 +151,6 @@ Status write_topic_id(FileSystem& files, const std::string& directory, const Uui
 
 namespace {
 
-// The plain part of Java's syntax: `key=value` lines and comments, as Kafka and format tools write them.
-std::map<std::string, std::string> parse_properties(std::string_view text) {
-  std::map<std::string, std::string> properties;
-  while (!text.empty()) {
-    const std::string_view line = trim(take_line(text));
-    const size_t sign = line.find_first_of("=:");
-    if (line.empty() || line[0] == '#' || line[0] == '!' || sign == std::string_view::npos) continue;
-    properties[std::string(trim(line.substr(0, sign)))] = trim(line.substr(sign + 1));
-  }
-  return properties;
-}
-
 std::string taken(std::map<std::string, std::string>& properties, const char* key) {
   const auto found = properties.find(key);
   if (found == properties.end()) return {};
@@ -175,7 +165,10 @@ Result<std::optional<MetaProperties>> read_meta_properties(FileSystem& files, co
   const std::string path = directory + "/" + checkpoint_file::meta_properties;
   KQ_TRY_ASSIGN(const auto text, read_if_there(files, path));
   if (!text) return std::optional<MetaProperties>{};
-  auto properties = parse_properties(*text);
+  auto lines = parse_properties(*text);
+  if (!lines) return std::move(lines.error()).in(path);
+  std::map<std::string, std::string> properties;
+  for (auto& [key, value] : *lines) properties[std::move(key)] = std::move(value);
   const std::string version = taken(properties, "version");
   if (version == "0") return Error{own_code::data, path + " is of version 0, from before KRaft: migrate that cluster with Apache Kafka 3 first"};
   if (version != "1") return Error{own_code::data, path + " has version '" + version + "', where 1 is known"};

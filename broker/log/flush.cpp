@@ -10,7 +10,6 @@ Result<FlushWork> Log::prepare_flush(FlushKind kind) {
   FlushWork work;
   work.file_system_ = &context_.files();
   work.guard_ = guard_;
-  if (work.abandoned()) return work;
   work.truncations_ = guard_->count;
   work.end_offset_ = end_offset();
   work.end_bytes_ = appended_bytes_;
@@ -78,17 +77,7 @@ Status Log::collect_small_files(FlushWork& work) {
   return {};
 }
 
-bool FlushWork::abandoned() const {
-  const std::lock_guard lock{guard_->mutex};
-  return guard_->abandoned;
-}
-
 Status FlushWork::run() const {
-  Status outcome = sync();
-  return outcome || abandoned() ? Status{} : std::move(outcome);
-}
-
-Status FlushWork::sync() const {
   for (const auto& file : files_) KQ_TRY(file->sync());
   constexpr const char* temporary = ".tmp";
   for (const SmallFile& small : small_files_) KQ_TRY(write_synced_file(*file_system_, small.path + temporary, small.content));

@@ -238,9 +238,4 @@ int64_t Log::last_stable_offset() const {
   return unstable ? std::min(std::max(*unstable, start_offset()), high) : high;
 }
 
-void Log::abandon() {
-  const std::lock_guard lock{guard_->mutex};
-  guard_->abandoned = true;
-}
-
 }  // namespace kq::log

@@ -83,12 +83,10 @@ struct TimestampSearch {
   Result<std::optional<TimestampOffset>> run() const;          // without the lock, on a thread that may block
 };
 
-// What a sync that runs beside the log must know: a truncation keeps it from saving what is no longer so, and in a log that was
-// deleted meanwhile nothing that fails matters.
+// Keeps a sync that runs beside a truncation, or a deletion, from saving what is no longer so.
 struct TruncationGuard {
   std::mutex mutex;
   uint64_t count = 0;
-  bool abandoned = false;
 };
 
 // What a sync has to do, apart from the log.  run() blocks; it is called without the lock, at most one of a log at a time.
@@ -101,8 +99,6 @@ class FlushWork {
  private:
   friend class Log;
   struct SmallFile { std::string path, content; };
-  Status sync() const;
-  bool abandoned() const;
 
   FileSystem* file_system_ = nullptr;
   std::vector<std::shared_ptr<File>> files_;
@@ -218,9 +214,9 @@ class Log {
   // A clean stop: indexes trimmed, producer snapshot written, everything synced, recovery point at the end.  Blocks.  Only reads
   // afterwards.
   Status close();
-  // The partition is deleted, its directory about to be renamed: nothing is appended or synced any more, and what a sync that is
-  // under way does not find is no failure.  Any thread.
-  void abandon();
+  // The partition is deleted, its directory about to be renamed: a sync that is under way saves nothing under the old name, which another
+  // log may get.  Nobody uses this one any more.  Any thread.
+  void abandon() { count_truncation(); }
 
  private:
   // Batches at the tail, so that readers there cost no read: a fetch usually begins and ends where an append did.

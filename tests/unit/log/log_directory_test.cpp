@@ -241,18 +241,19 @@ void a_deleted_log_is_gone_at_once_and_from_the_disk_later(void**) {
   assert_int_equal(bed.log("t", Uuid::random())->end_offset(), 0);         // a new topic of that name begins empty
 }
 
-void a_sync_that_meets_a_deletion_is_no_failure(void**) {
+void a_sync_that_meets_a_deletion_saves_nothing_under_the_old_name(void**) {
   Bed bed;
   assert_true(bed.open().ok());
   const auto log = bed.log("t", bed.id);
   bed.append(*log);
   auto work = log->prepare_flush(FlushKind::recovery_point);
   assert_true(bed.directory->delete_log({"t", 0}, 5000).ok());
-  Status outcome = work->run();
-  assert_true(outcome.ok());
-  log->flushed(*work, outcome);
-  assert_false(log->failed());
-  assert_true(log->prepare_flush(FlushKind::recovery_point)->empty());
+  const Uuid next = Uuid::random();
+  assert_true(bed.directory->make_log({"t", 0}, next).ok());
+  assert_true(work->run().ok());
+  assert_false(bed.files.exists("/data/t-0/leader-epoch-checkpoint"));
+  assert_false(bed.files.exists("/data/t-0/00000000000000000001.snapshot"));
+  assert_int_equal(bed.log("t", next)->end_offset(), 0);
 }
 
 void a_deletion_that_a_crash_cut_short_is_finished_by_the_next_start(void**) {
@@ -364,7 +365,7 @@ int main() {
       cmocka_unit_test(the_first_sync_of_a_log_takes_its_topic_id_along),
       cmocka_unit_test(the_metadata_log_is_not_checkpointed_and_read_as_a_whole),
       cmocka_unit_test(a_deleted_log_is_gone_at_once_and_from_the_disk_later),
-      cmocka_unit_test(a_sync_that_meets_a_deletion_is_no_failure),
+      cmocka_unit_test(a_sync_that_meets_a_deletion_saves_nothing_under_the_old_name),
       cmocka_unit_test(a_deletion_that_a_crash_cut_short_is_finished_by_the_next_start),
       cmocka_unit_test(a_directory_of_another_topic_id_is_a_stray),
       cmocka_unit_test(truncating_lowers_the_recovery_point_on_disk_first),
