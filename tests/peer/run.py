@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Other people's software against kqd, and kq against Apache Kafka.  README.md tells what is proved.
 
-  run.py --bin DIR [--work DIR] [--broker kqd|kafka|both] [--keep] [WORD...]
+  run.py --bin DIR [--work DIR] [--broker kqd|kafka|both] [--jobs N] [--keep] [WORD...]
 
 --bin     the build directory with broker/kqd and cli/kq
 --work    where brokers keep their data and logs; emptied first (default: a directory under the build directory)
 --broker  kqd alone, Apache Kafka alone (to see what it expects: a case must pass there first), or, by default, what each
           case asks for
+--jobs    cases that run side by side (default: 2); each is a process of its own
 WORD      run only the cases whose name contains it; --list prints the names
 
 Prints TAP.  KQ_PEER_CACHE holds what is downloaded once (default: ~/.cache/kq-tests); KQ_KAFKA_LIBS names a folder that
@@ -20,6 +21,7 @@ import pathlib
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 
@@ -36,6 +38,7 @@ def arguments():
     parser.add_argument("--bin", type=pathlib.Path, default=HERE.parents[1] / "build")
     parser.add_argument("--work", type=pathlib.Path)
     parser.add_argument("--broker", choices=["kqd", "kafka", "both"], default="both")
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", action="store_true", help="leave data and logs of cases that went well")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("words", nargs="*")
@@ -81,10 +84,43 @@ def run_case(number, case, setting, keep):
     return not problem
 
 
-def main():
-    options = arguments()
+def begin(number, case, setting, keep):
+    """Forks a process for the case, which prints to a file; its number and the file."""
+    output = tempfile.TemporaryFile("w+")
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(output.fileno(), 1)
+        sys.stdout = output
+        passed = run_case(number, case, setting, keep)
+        output.flush()
+        os._exit(0 if passed else 1)
+    return pid, output
+
+
+def run_all(cases, work, options):
+    """How many passed.  A case that takes its process with it has failed, and the others go on."""
     from kqpeer.setting import Setting
 
+    waiting, running, passed = list(enumerate(cases, 1))[::-1], {}, 0
+    while waiting or running:
+        while waiting and len(running) < options.jobs:
+            number, case = waiting.pop()
+            pid, output = begin(number, case, Setting(options.bin.resolve(), work / f"{number:02}"), options.keep)
+            running[pid] = number, case, output
+        pid, status = os.wait()
+        number, case, output = running.pop(pid)
+        output.seek(0)
+        said = output.read()
+        if os.WIFSIGNALED(status):
+            said += f"not ok {number} - {case.name}  # killed by signal {os.WTERMSIG(status)}\n"
+        print(said, end="", flush=True)
+        passed += status == 0
+    return passed
+
+
+def main():
+    options = arguments()
     chosen = list(chosen_cases(options))
     if options.list:
         print("\n".join(case.name for case in chosen))
@@ -92,12 +128,9 @@ def main():
     work = (options.work or options.bin / "peer-work").resolve()
     shutil.rmtree(work, ignore_errors=True)
     print(f"1..{len(chosen)}", flush=True)
-    passed = [
-        run_case(number, case, Setting(options.bin.resolve(), work / f"{number:02}"), options.keep)
-        for number, case in enumerate(chosen, 1)
-    ]
-    print(f"# {sum(passed)} of {len(passed)} passed")
-    return 0 if all(passed) else 1
+    passed = run_all(chosen, work, options)
+    print(f"# {passed} of {len(chosen)} passed")
+    return 0 if passed == len(chosen) else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """kqd and Apache Kafka as processes: started on a directory and a free port of 127.0.0.1, stopped, killed."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,9 +26,14 @@ SERVER_JVM = [
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Below the range that the kernel takes for connections; by chance, since cases run side by side."""
+    while True:
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", random.SystemRandom().randrange(10_000, 32_000)))
+                return listener.getsockname()[1]
+            except OSError:
+                continue
 
 
 def java(main, *arguments, jvm=SHORT_LIVED_JVM):
