@@ -11,7 +11,7 @@ std::string offset_name(int64_t offset) {
 }
 
 std::string SegmentHome::path(int64_t base_offset, const char* suffix) const {
-  return directory + "/" + offset_name(base_offset) + suffix;
+  return directory + "/" + offset_name(base_offset) + suffix + after_suffix;
 }
 
 std::optional<OffsetName> parse_offset_name(std::string_view name) {

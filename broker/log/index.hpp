@@ -16,6 +16,7 @@ namespace kq::log {
 struct SegmentHome {
   FileCache& cache;
   std::string directory;
+  const char* after_suffix = "";      // the cleaner's are named apart until they are whole
 
   std::string path(int64_t base_offset, const char* suffix) const;
 };

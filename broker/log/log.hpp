@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "broker/log/checkpoint.hpp"
+#include "broker/log/cleaner/plan.hpp"
 #include "broker/log/config.hpp"
 #include "broker/log/file_cache.hpp"
 #include "broker/log/producer_state.hpp"
@@ -129,6 +130,7 @@ class Log {
     std::optional<int64_t> start_offset{};       // as checkpointed; none: the first segment's
     bool clean = false;
     bool fresh = false;                          // the directory was just made, and its parent not synced
+    bool cleaned = false;                        // it was compacted before: between its segments may be holes
     int64_t producer_expiration_ms = 86'400'000;
     int64_t now_ms = 0;
   };
@@ -195,6 +197,21 @@ class Log {
   // Removes the oldest segments, as many as Retention says and at most `segments_max`, and answers how many.  Where all have to go, a
   // new one is started first.
   Result<size_t> delete_old_segments(int64_t now_ms, size_t segments_max);
+  // For the cleaner.  Facts: the lags' times of closed segments from the offset on, the sizes of indexes where they are asked for.
+  Result<LogFacts> facts(int64_t times_from, bool with_indexes);
+  uint64_t truncations() const { return guard_->count; }
+  // A closed segment, pinned, from the batch on that holds `from_offset` or follows it; nothing: there is none of that base any more.
+  Result<std::optional<Slice>> closed_segment(int64_t base_offset, int64_t from_offset);
+  // Aborted transactions that reach into [from, upper), as the index has them.
+  Result<std::vector<TxnEntry>> aborted_between(int64_t from, int64_t upper);
+  struct Replacement {
+    std::vector<int64_t> sources;                // bases of neighbours; the files of the first one's base, *.cleaned, take their place
+    int64_t size = 0;                            // of that .log, which is closed and synced like its indexes
+    uint64_t truncations = 0;                    // when the sources were read
+  };
+  // False: the log was cut meanwhile, and nothing has changed.  The directory is not synced.
+  Result<bool> replace_segments(const Replacement&, int64_t now_ms);
+
   // Starts a new segment if the active one holds records.
   Status roll(int64_t now_ms);
 

@@ -117,6 +117,7 @@ Status LogDirectory::read_checkpoints() {
   };
   KQ_TRY(read(checkpoint_file::recovery_point, &Known::recovery_point));
   KQ_TRY(read(checkpoint_file::high_watermark, &Known::high_watermark));
+  KQ_TRY(read(checkpoint_file::cleaner, &Known::cleaned));
   return read(checkpoint_file::log_start, &Known::log_start);
 }
 
@@ -170,6 +171,7 @@ Result<Log::Options> LogDirectory::prepare(const TopicPartition& name, const Uui
   options.clean = checkpointed(name) && !options.fresh && clean_shutdown_.has_value() && known.recovery_point.has_value();
   options.recovery_point = known.recovery_point.value_or(0);
   options.start_offset = known.log_start;
+  options.cleaned = known.cleaned.has_value();
   return options;
 }
 
@@ -357,6 +359,44 @@ Status LogDirectory::write_starts() {
   return write(checkpoint_file::log_start, starts);
 }
 
+std::optional<int64_t> LogDirectory::cleaned_offset(const TopicPartition& name) const {
+  const std::lock_guard lock{mutex_};
+  const auto known = known_.find(name);
+  return known == known_.end() ? std::nullopt : known->second.cleaned;
+}
+
+Status LogDirectory::set_cleaned_offset(const TopicPartition& name, int64_t offset) {
+  const std::lock_guard writing{checkpoint_mutex_};
+  {
+    const std::lock_guard lock{mutex_};
+    const auto known = known_.find(name);
+    if (known == known_.end()) return {};              // deleted meanwhile
+    known->second.cleaned = offset;
+  }
+  return write_cleaned();
+}
+
+Status LogDirectory::write_cleaned() {
+  OffsetCheckpoint offsets;
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& [name, known] : known_)
+      if (known.present && known.cleaned) offsets[name] = *known.cleaned;
+  }
+  return write(checkpoint_file::cleaner, offsets);
+}
+
+// What is written above `offset` from now on was never cleaned.
+Status LogDirectory::lower_cleaned_offset(const TopicPartition& name, int64_t offset) {
+  {
+    const std::lock_guard lock{mutex_};
+    const auto known = known_.find(name);
+    if (known == known_.end() || known->second.cleaned.value_or(0) <= offset) return {};
+    known->second.cleaned = offset;
+  }
+  return write_cleaned();
+}
+
 // A crash while the log is cut, or after something else was written there, must not find it trusted up to the old point.  The point
 // on disk is never above the log's own, and nobody else writes it meanwhile: the caller holds checkpoint_mutex_ until the log is cut.
 Status LogDirectory::lower_recovery_point(const Log& log, int64_t offset) {
@@ -370,6 +410,7 @@ Status LogDirectory::truncate(Log& log, int64_t offset, int64_t now_ms) {
   const std::lock_guard lock{checkpoint_mutex_};
   KQ_TRY_ASSIGN(const int64_t end, log.end_after_truncation(offset));
   KQ_TRY(lower_recovery_point(log, end));
+  KQ_TRY(lower_cleaned_offset(log.name(), end));
   const int64_t start = log.start_offset();
   KQ_TRY(log.truncate_to(offset, now_ms));
   return log.start_offset() < start ? write_starts() : Status{};
@@ -378,6 +419,7 @@ Status LogDirectory::truncate(Log& log, int64_t offset, int64_t now_ms) {
 Status LogDirectory::truncate_fully_and_start_at(Log& log, int64_t offset, int64_t now_ms) {
   const std::lock_guard lock{checkpoint_mutex_};
   KQ_TRY(lower_recovery_point(log, 0));
+  KQ_TRY(lower_cleaned_offset(log.name(), 0));
   KQ_TRY(log.truncate_fully_and_start_at(offset, now_ms));
   return write_starts();
 }

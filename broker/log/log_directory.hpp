@@ -78,6 +78,10 @@ class LogDirectory {
   Status write_high_watermarks();
   Status write_log_starts();
 
+  // How far the partition's log was compacted, over restarts (cleaner-offset-checkpoint).  Blocks.
+  std::optional<int64_t> cleaned_offset(const TopicPartition&) const;
+  Status set_cleaned_offset(const TopicPartition&, int64_t offset);
+
   // Stops cleanly: closes the opened logs, writes the checkpoints, and, if nothing failed and no log is left unrecovered, the marker
   // of a clean stop.  Nobody else uses the logs.  Blocks.
   Status close(int64_t broker_epoch);
@@ -89,7 +93,7 @@ class LogDirectory {
 
  private:
   struct Known {                                                        // of a partition
-    std::optional<int64_t> recovery_point, high_watermark, log_start;
+    std::optional<int64_t> recovery_point, high_watermark, log_start, cleaned;
     bool present = false;                                               // there is a directory of that name
     bool empty = false;                                                 // and certainly no record in it, if it is not opened
     std::shared_ptr<Log> log;                                           // null: not opened yet
@@ -106,6 +110,8 @@ class LogDirectory {
   OffsetCheckpoint collect(std::optional<int64_t> Known::*checkpointed, int64_t (*now)(const Log&));
   Status write(const char* file, const OffsetCheckpoint&);
   Status write_starts();
+  Status write_cleaned();
+  Status lower_cleaned_offset(const TopicPartition&, int64_t offset);
   Status lower_recovery_point(const Log&, int64_t offset);
   std::string path_of(const std::string& name) const { return options_.path + "/" + name; }
 

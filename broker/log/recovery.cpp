@@ -74,18 +74,14 @@ Status Log::load() {
 // What a cleaner, a deletion or a replacement of a file did not finish (LogLoader of Kafka 4.2).
 Result<std::vector<std::string>> Log::settle_leftovers() {
   KQ_TRY_ASSIGN(const auto entries, context_.files().list(options_.directory));
-  std::vector<std::string> names;
+  std::vector<std::string> names, leftovers;
   int64_t cleaned_from = never;
   for (const DirectoryEntry& entry : entries) {
     if (entry.is_directory) continue;
     const bool cleaned = ends_with(entry.name, suffix::cleaned);
-    if (!cleaned && !ends_with(entry.name, suffix::deleted) && !ends_with(entry.name, ".tmp")) {
-      names.push_back(entry.name);
-      continue;
-    }
+    const bool leftover = cleaned || ends_with(entry.name, suffix::deleted) || ends_with(entry.name, ".tmp");
+    (leftover ? leftovers : names).push_back(entry.name);
     if (const auto parsed = parse_offset_name(entry.name); cleaned && parsed) cleaned_from = std::min(cleaned_from, parsed->offset);
-    KQ_TRY(context_.files().remove(options_.directory + "/" + entry.name));
-    directory_unsynced_ = true;
   }
   // A swap at or above a file that was still being written belongs to a split that was not finished: the originals are all there.
   std::vector<std::string> kept;
@@ -100,6 +96,9 @@ Result<std::vector<std::string>> Log::settle_leftovers() {
     swapped = swapped || swap;
     kept.push_back(std::move(name));
   }
+  // Those that tell which swaps count go after these.
+  for (const std::string& name : leftovers) KQ_TRY(context_.files().remove(options_.directory + "/" + name));
+  directory_unsynced_ = directory_unsynced_ || !leftovers.empty();
   if (swapped) KQ_TRY(finish_swap(kept));
   return kept;
 }
@@ -114,7 +113,7 @@ Status Log::finish_swap(std::vector<std::string>& names) {
     KQ_TRY_ASSIGN(const auto file, context_.files().open(options_.directory + "/" + name, OpenMode::read));
     KQ_TRY_ASSIGN(const uint64_t size, file->size());
     BatchScanner scanner(*file, 0, static_cast<int64_t>(size), BatchScanner::scan_buffer);
-    int64_t next_offset = *base;
+    int64_t next_offset = *base + 1;                      // an empty one too takes the place of its namesake
     for (;;) {
       KQ_TRY_ASSIGN(const Step step, scanner.next());
       if (step != Step::batch) break;
@@ -211,12 +210,14 @@ Result<int64_t> Log::recover() {
   };
   int64_t end = segments_.front()->base_offset();
   bool scanned = false;
+  const bool may_have_holes = options_.config.compact || options_.cleaned;       // where the last batches of a segment were compacted away
   // One that ends at the point was closed after it was synced: its indexes may not be.
   for (size_t i = floor_segment(options_.recovery_point - 1); i < segments_.size(); ++i) {
     Segment& segment = *segments_[i];
     // Segments begin where the one before ends (make_room); a disk that lost power may have kept the later one alone.
     const int64_t hole = segment.base_offset() - end;
-    if (hole < 0 || (hole > 0 && scanned && hole <= Segment::offset_delta_max)) {
+    const bool lost = !may_have_holes && hole > 0 && scanned && hole <= Segment::offset_delta_max;
+    if (hole < 0 || lost) {
       context_.logger.warning("log", options_.name.directory_name() + " ends at " + std::to_string(end) + ", before its next segment " +
                                          std::to_string(segment.base_offset()) + ": segments from there on go");
       KQ_TRY(drop_segments_from(i));

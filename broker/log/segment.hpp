@@ -61,6 +61,7 @@ class Segment {
 
   // Times.  The largest is known without reading where this process wrote it, else from the time index's last entry.
   Result<TimeEntry> largest_timestamp();
+  Result<int64_t> first_timestamp();                          // its first batch's largest; -1: it has none
   Result<int64_t> last_touched_ms();                          // its largest timestamp; of one without timestamps: when its file last changed
   // Where to begin to look for the first record at or after `timestamp`: no batch before it can hold one.
   Result<int64_t> position_for_timestamp(int64_t timestamp, int64_t start_offset);
@@ -94,7 +95,6 @@ class Segment {
  private:
   Status note(const BatchPlace& batch, const LogConfig& config);
   Status take_back(File& file, bool& broken);
-  Result<int64_t> first_timestamp();
   struct RecoveryStart {
     int64_t position;
     bool rebuild;                                        // the indexes are worth nothing

@@ -50,7 +50,7 @@ bool BatchBuilder::append_at(int32_t offset_delta, int64_t timestamp, Bytes key,
   const size_t size_max = record_bytes_max(key.size(), value.size(), headers);
   if (size_max > room()) return false;
   if (count_ == 0) {
-    base_timestamp_ = timestamp;
+    if (!base_is_set_) base_timestamp_ = timestamp;
     max_timestamp_ = timestamp;
   }
   // The length stands in front and is known behind.  It nearly always takes as many bytes as the longest that it could be; where it
@@ -97,6 +97,7 @@ void BatchBuilder::write_header(std::byte* header, size_t size, const BatchField
   if (fields.log_append_time != no_timestamp) attributes |= batch_bit::log_append_time;
   if (fields.transactional) attributes |= batch_bit::transactional;
   if (fields.control) attributes |= batch_bit::control;
+  if (fields.delete_horizon) attributes |= batch_bit::delete_horizon;
 
   store_be(header + batch_at::base_offset, fields.base_offset);
   store_be(header + batch_at::batch_length, static_cast<int32_t>(size - batch_overhead));

@@ -24,6 +24,7 @@ struct BatchFields {
   bool control = false;
   int64_t log_append_time = no_timestamp;  // unless -1: the timestamp type is log append time, and this is the time
   int32_t last_offset_delta = -1;          // unless -1: past the last record's, as compaction leaves it
+  bool delete_horizon = false;             // the base timestamp is one (KIP-534); see set_base_timestamp
 };
 
 // Encodes records one behind the other into a block of memory that it is handed: the only copy of a record on its way out.  It
@@ -51,6 +52,12 @@ class BatchBuilder {
   }
   bool append_at(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {});
 
+  // Of an empty batch: the time that its records count from, where that is not the first one's.
+  void set_base_timestamp(int64_t ms) {
+    base_timestamp_ = ms;
+    base_is_set_ = true;
+  }
+
   size_t size() const { return static_cast<size_t>(at_ - block_); }  // header and records, uncompressed
   size_t room() const { return static_cast<size_t>(end_ - at_); }
   int32_t count() const { return count_; }
@@ -77,6 +84,7 @@ class BatchBuilder {
   int32_t next_offset_delta_ = 0;
   int64_t base_timestamp_ = no_timestamp;
   int64_t max_timestamp_ = no_timestamp;
+  bool base_is_set_ = false;
 };
 
 // The same with memory of its own that grows as it must: for what a broker writes itself (metadata, offsets, transactions,
@@ -91,6 +99,8 @@ class OwnedBatchBuilder {
     append_at(builder_.last_offset_delta() + 1, timestamp, key, value, headers);
   }
   void append_at(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {});
+
+  void set_base_timestamp(int64_t ms) { builder_.set_base_timestamp(ms); }
 
   size_t size() const { return builder_.size(); }
   int32_t count() const { return builder_.count(); }
