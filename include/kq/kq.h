@@ -8,7 +8,7 @@
  *   kq_producer_close(producer, -1);  kq_producer_free(producer);  kq_config_free(config);
  *
  * (examples/ has it with the errors looked at.)  Reading order: errors, configuration, records, batches, producer, consumer,
- * admin, loops, versions, Kafka's error codes.
+ * groups, admin, loops, versions, Kafka's error codes.
  *
  * Seven conventions, true of every function below.
  *   own     kq_X_new gives you an X, kq_X_free takes it back.  Freeing NULL does nothing.  What you pass in is copied: it need
@@ -164,15 +164,17 @@ typedef enum kq_batch_kind {
   KQ_RECORDS    = 1, /* received records; those of a partition are in order */
   KQ_DELIVERIES = 2, /* sent records and what became of them: kq_batch_error(batch, i) is NULL where it went well */
   KQ_ASSIGNED   = 3, /* partitions that the group has added (topic and partition of each row) */
-  KQ_REVOKED    = 4, /* partitions to be given up: committing is still possible */
+  KQ_REVOKED    = 4, /* partitions to be given up: committing is still possible, until the batch is released */
   KQ_LOST       = 5, /* partitions that are gone already: a commit would be refused */
   KQ_EVENT      = 6  /* anything else: kq_batch_event says what */
 } kq_batch_kind;
 
 typedef enum kq_event {
   KQ_NO_EVENT         = 0,
-  KQ_END_OF_PARTITION = 1 /* everything up to the partition's end has been handed out (only with enable.partition.eof=true): each
-                             row has topic, partition and the end as its offset.  It comes again after more records. */
+  KQ_END_OF_PARTITION = 1, /* everything up to the partition's end has been handed out (only with enable.partition.eof=true): each
+                              row has topic, partition and the end as its offset.  It comes again after more records. */
+  KQ_COMMITTED        = 2  /* what became of kq_consumer_commit_async: each row has topic, partition, offset and the call's tag;
+                              kq_batch_error(batch, i) is NULL where it went well */
 } kq_event;
 
 KQ_API kq_batch_kind    kq_batch_kind_of(const kq_batch *batch); /* KQ_NOTHING for NULL */
@@ -220,8 +222,8 @@ KQ_API void      kq_producer_free(kq_producer *producer);
 
 /* ------------------------------------------------------------------------------------------------------------- consumer ---- */
 
-/* Reads records.  Partitions are assigned by hand (consumer groups: not in this version).  It fetches ahead of poll, within
- * fetch.buffer.memory. */
+/* Reads records, of partitions that are assigned by hand, or that come from a group (subscribe).  It fetches ahead of poll, within
+ * fetch.buffer.memory.  With a group.id it also keeps account of offsets: see "groups", below. */
 typedef struct kq_consumer kq_consumer;
 typedef struct kq_rows     kq_rows; /* see admin, below */
 
@@ -232,6 +234,7 @@ typedef struct kq_topic_partition {
   int32_t     partition;
   int64_t     offset;       /* or one of kq_offset */
   int32_t     leader_epoch; /* of the record at offset - 1; -1: not known */
+  const char *metadata;     /* to commit: a note of yours beside the offset; NULL: none */
 } kq_topic_partition;
 
 /* In place of an offset: these are resolved by the broker when reading starts.  Also in place of a time. */
@@ -239,10 +242,10 @@ typedef enum kq_offset {
   KQ_LATEST        = -1,   /* the end: only what comes from now on */
   KQ_EARLIEST      = -2,   /* the first record that is still there */
   KQ_MAX_TIMESTAMP = -3,   /* the record with the largest timestamp (kq_consumer_offsets_at and list_offsets alone) */
-  KQ_DEFAULT       = -1000 /* what auto.offset.reset says */
+  KQ_DEFAULT       = -1000 /* what the group has committed, if there is a group.id and it has; else what auto.offset.reset says */
 } kq_offset;
 
-#define KQ_TOPIC_PARTITION_INIT {sizeof(kq_topic_partition), NULL, 0, KQ_DEFAULT, -1}
+#define KQ_TOPIC_PARTITION_INIT {sizeof(kq_topic_partition), NULL, 0, KQ_DEFAULT, -1, NULL}
 
 KQ_API kq_error *kq_consumer_new(const kq_config *config, kq_consumer **out);
 /* Reads exactly these partitions from now on (count 0: none).  A partition that was assigned before and is again, with KQ_DEFAULT,
@@ -258,8 +261,11 @@ KQ_API kq_error *kq_consumer_resume(kq_consumer *consumer, const char *topic, in
  *   a partition's own trouble (kq_error_topic, kq_error_partition): no such topic, not allowed, offset out of range with
  *       auto.offset.reset=none, a batch that is corrupt.  The partition rests until a seek or a new assignment; the others go on.
  *   KQ_ERR_NO_ROOM, KQ_RETRY: batches that you hold fill the budget: free some.
+ *   the group's trouble: not allowed, no common protocol; it is tried again.  KQ_FATAL: another took this group.instance.id.
  * Check sums are verified (check.crcs) and batches decompressed here, on your thread. */
 KQ_API kq_error *kq_consumer_poll(kq_consumer *consumer, int32_t timeout_ms, kq_batch **out);
+/* The poll that waits now, or else the next one that would, returns at once, with nothing.  From any thread. */
+KQ_API kq_error *kq_consumer_wakeup(kq_consumer *consumer);
 /* A descriptor that is readable while poll has something to give.  kq's own: do not read or close it. */
 KQ_API int       kq_consumer_fd(const kq_consumer *consumer);
 /* The offset of the next record that poll will return; one of kq_offset while the broker has not resolved that yet. */
@@ -272,9 +278,69 @@ KQ_API kq_error *kq_consumer_offsets_at(kq_consumer *consumer, int64_t timestamp
                                         size_t partitions_len, int32_t timeout_ms);
 /* How many partitions a topic has. */
 KQ_API kq_error *kq_consumer_partition_count(kq_consumer *consumer, const char *topic, int32_t timeout_ms, int32_t *out);
-/* Stops fetching and closes the connections.  Closing twice does nothing. */
+/* Commits what auto-commit would, leaves the group, stops fetching and closes the connections, within the time given (-1:
+ * default.api.timeout.ms).  It closes in any case; the error tells of what was not committed.  Closing twice does nothing. */
 KQ_API kq_error *kq_consumer_close(kq_consumer *consumer, int32_t timeout_ms);
+/* Closes without waiting: nothing is committed, and the group learns of it when the session has ended. */
 KQ_API void      kq_consumer_free(kq_consumer *consumer);
+
+/* --------------------------------------------------------------------------------------------------------------- groups ---- */
+
+/* Members of a group (group.id) share the partitions of the topics that they subscribe to: each has one reader at a time.  Which
+ * ones are yours comes out of poll, before any record of them:
+ *   KQ_ASSIGNED  added ones.  Reading goes on at the committed offset; a seek before the next poll is in time.
+ *   KQ_REVOKED   they go to another member.  No later poll returns a record of them; you may still commit.  Done is said by
+ *                kq_consumer_release, by freeing the batch, or by the next poll of the thread that received it; if none of it
+ *                happens within max.poll.interval.ms, they come again as KQ_LOST.
+ *   KQ_LOST      they belong to others already: stop what you do with them, and do not commit.
+ * With group.protocol=classic and an eager assignor (all but cooperative-sticky) everything is revoked in each rebalance, and what
+ * stays is assigned anew.
+ *
+ * max.poll.interval.ms runs only while there is something to poll and nobody polls; then the member gives way (KQ_LOST), and joins
+ * again with the next poll.  So a consumer in an event loop that has nothing to do is never late.
+ *
+ * Auto-commit (enable.auto.commit) commits at intervals, on revocation and on close what was handed out before the latest poll
+ * began, never what the latest poll returned: a record is committed only once you have come back for more, or have released its
+ * batch. */
+
+/* Joins the group with these topics; a new list replaces the one before. */
+KQ_API kq_error *kq_consumer_subscribe(kq_consumer *consumer, const char *const *topics, size_t topics_len);
+/* The same with all topics whose whole name matches a regular expression, those to come as well: matched here (ECMAScript's form)
+ * with group.protocol=classic, and by the broker (RE2's) with group.protocol=consumer. */
+KQ_API kq_error *kq_consumer_subscribe_pattern(kq_consumer *consumer, const char *pattern);
+/* Leaves the group: what was assigned comes as KQ_REVOKED. */
+KQ_API kq_error *kq_consumer_unsubscribe(kq_consumer *consumer);
+/* You are done with a batch: of KQ_REVOKED, the partitions may go; of KQ_RECORDS, they may be committed without waiting for the
+ * next poll.  It stays yours to free. */
+KQ_API kq_error *kq_consumer_release(kq_consumer *consumer, kq_batch *batch);
+
+/* Commits offsets (of the next record to read, so the last one's + 1) and waits for the answer, trying again while the coordinator
+ * moves.  Count 0: all that polls have handed out, or, with enable.auto.offset.store=false, all that was stored.  Fails with the
+ * first error; KQ_ERR_REBALANCE_IN_PROGRESS, KQ_RETRY: poll, then commit what is still yours; KQ_ERR_UNKNOWN_MEMBER_ID,
+ * KQ_ERR_ILLEGAL_GENERATION: the partitions have gone to others meanwhile.  timeout_ms -1: default.api.timeout.ms. */
+KQ_API kq_error *kq_consumer_commit(kq_consumer *consumer, const kq_topic_partition *offsets, size_t offsets_len,
+                                    int32_t timeout_ms);
+/* The same without waiting: poll gives the outcome, a KQ_EVENT of KQ_COMMITTED with this tag.  Commits happen in the order of the
+ * calls. */
+KQ_API kq_error *kq_consumer_commit_async(kq_consumer *consumer, const kq_topic_partition *offsets, size_t offsets_len,
+                                          uint64_t tag);
+/* Has auto-commit commit these offsets next: for enable.auto.offset.store=false. */
+KQ_API kq_error *kq_consumer_store(kq_consumer *consumer, const kq_topic_partition *offsets, size_t offsets_len);
+/* What the group has committed of these partitions (count 0: of all that is assigned), as rows: topic, partition, offset (-1:
+ * nothing), leader_epoch, metadata (null: none); each with its own error. */
+KQ_API kq_error *kq_consumer_committed(kq_consumer *consumer, const kq_topic_partition *partitions, size_t partitions_len,
+                                       int32_t timeout_ms, kq_rows **out);
+
+/* Who the consumer is in its group at the moment: what a transaction has to know to commit the consumer's offsets as a part of
+ * itself.  It tells of the present member and generation alone: ask for it each time. */
+typedef struct kq_group_metadata kq_group_metadata;
+
+KQ_API kq_error   *kq_consumer_group_metadata(const kq_consumer *consumer, kq_group_metadata **out);
+KQ_API void        kq_group_metadata_free(kq_group_metadata *metadata);
+KQ_API const char *kq_group_metadata_group_id(const kq_group_metadata *metadata);
+KQ_API const char *kq_group_metadata_member_id(const kq_group_metadata *metadata);          /* "": no member at the moment */
+KQ_API int32_t     kq_group_metadata_generation(const kq_group_metadata *metadata);         /* or member epoch; -1: no member */
+KQ_API const char *kq_group_metadata_group_instance_id(const kq_group_metadata *metadata);  /* NULL: not a static member */
 
 /* ---------------------------------------------------------------------------------------------------------------- admin ---- */
 

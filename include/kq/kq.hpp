@@ -190,9 +190,10 @@ class Batch {
   size_t size() const { return kq_batch_count(batch_.get()); }
   bool empty() const { return size() == 0; }
   Record operator[](size_t index) const { return Record(kq_batch_at(batch_.get(), index)); }
-  const kq_error* error(size_t index) const { return kq_batch_error(batch_.get(), index); }        // of a delivery; null: it went well
+  const kq_error* error(size_t index) const { return kq_batch_error(batch_.get(), index); }        // of a delivery or commit; null: it went well
   Iterator begin() const { return {batch_.get(), 0}; }
   Iterator end() const { return {batch_.get(), size()}; }
+  kq_batch* get() const { return batch_.get(); }
 
  private:
   detail::Owned<kq_batch, kq_batch_free> batch_;
@@ -295,9 +296,26 @@ struct TopicPartition {
   const char* topic = nullptr;
   int32_t partition = 0;
   int64_t offset = KQ_DEFAULT;                     // or one of kq_offset
+  int32_t leader_epoch = -1;                       // of the record before it; -1: not known
+  const char* metadata = nullptr;                  // to commit: a note beside the offset
 };
 
 class Rows;
+
+// Who a consumer is in its group at the moment.
+class GroupMetadata {
+ public:
+  explicit GroupMetadata(kq_group_metadata* owned) : metadata_(owned) {}
+
+  const char* group_id() const { return kq_group_metadata_group_id(metadata_.get()); }
+  const char* member_id() const { return kq_group_metadata_member_id(metadata_.get()); }
+  int32_t generation() const { return kq_group_metadata_generation(metadata_.get()); }
+  const char* group_instance_id() const { return kq_group_metadata_group_instance_id(metadata_.get()); }
+  const kq_group_metadata* get() const { return metadata_.get(); }
+
+ private:
+  detail::Owned<kq_group_metadata, kq_group_metadata_free> metadata_;
+};
 
 class Consumer {
  public:
@@ -342,6 +360,33 @@ class Consumer {
     check(kq_consumer_partition_count(consumer_.get(), topic, detail::ms(timeout), &count));
     return count;
   }
+  void wakeup() { check(kq_consumer_wakeup(consumer_.get())); }
+
+  // ---- groups ----
+  void subscribe(std::span<const char* const> topics) {
+    check(kq_consumer_subscribe(consumer_.get(), topics.data(), topics.size()));
+  }
+  void subscribe(std::initializer_list<const char*> topics) { subscribe(std::span(topics.begin(), topics.size())); }
+  void subscribe_pattern(const char* pattern) { check(kq_consumer_subscribe_pattern(consumer_.get(), pattern)); }
+  void unsubscribe() { check(kq_consumer_unsubscribe(consumer_.get())); }
+  void release(Batch& batch) { check(kq_consumer_release(consumer_.get(), batch.get())); }
+  // Without offsets: all that polls have handed out.
+  void commit(std::span<const TopicPartition> offsets = {}, Milliseconds timeout = forever) {
+    const auto list = listed(offsets);
+    check(kq_consumer_commit(consumer_.get(), list.data(), list.size(), detail::ms(timeout)));
+  }
+  void commit_async(std::span<const TopicPartition> offsets = {}, uint64_t tag = 0) {
+    const auto list = listed(offsets);
+    check(kq_consumer_commit_async(consumer_.get(), list.data(), list.size(), tag));
+  }
+  void store(std::span<const TopicPartition> offsets) {
+    const auto list = listed(offsets);
+    check(kq_consumer_store(consumer_.get(), list.data(), list.size()));
+  }
+  // Without partitions: of all that is assigned.
+  Rows committed(std::span<const TopicPartition> partitions = {}, Milliseconds timeout = forever);
+  GroupMetadata group_metadata() const;
+
   void close(Milliseconds timeout = forever) { check(kq_consumer_close(consumer_.get(), detail::ms(timeout))); }
   int fd() const { return kq_consumer_fd(consumer_.get()); }
   kq_consumer* get() const { return consumer_.get(); }
@@ -354,6 +399,8 @@ class Consumer {
       one.topic = each.topic;
       one.partition = each.partition;
       one.offset = each.offset;
+      one.leader_epoch = each.leader_epoch;
+      one.metadata = each.metadata;
       list.push_back(one);
     }
     return list;
@@ -399,6 +446,19 @@ inline Rows Consumer::assignment() const {
   kq_rows* rows = nullptr;
   check(kq_consumer_assignment(consumer_.get(), &rows));
   return Rows(rows);
+}
+
+inline Rows Consumer::committed(std::span<const TopicPartition> partitions, Milliseconds timeout) {
+  const auto list = listed(partitions);
+  kq_rows* rows = nullptr;
+  check(kq_consumer_committed(consumer_.get(), list.data(), list.size(), detail::ms(timeout), &rows));
+  return Rows(rows);
+}
+
+inline GroupMetadata Consumer::group_metadata() const {
+  kq_group_metadata* metadata = nullptr;
+  check(kq_consumer_group_metadata(consumer_.get(), &metadata));
+  return GroupMetadata(metadata);
 }
 
 class Request {

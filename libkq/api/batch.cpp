@@ -15,8 +15,22 @@ const kq_record* kq_batch::at(size_t index) const {
 }
 
 const kq_error* kq_batch::error(size_t index) const {
+  if (index < failures.size() && failures[index]) return event_error(index);
   if (!any_failed_ || !at(index)) return nullptr;
   return errors_[index].get();
+}
+
+// Of an event's row.  Where memory ends it has at least an error.
+const kq_error* kq_batch::event_error(size_t index) const {
+  try {
+    errors_.resize(failures.size());
+    if (!errors_[index])
+      errors_[index] =
+          std::make_shared<const kq_error>(kq_error::of(*failures[index], records[index].topic, records[index].partition));
+    return errors_[index].get();
+  } catch (const std::bad_alloc&) {
+    return kq::api::no_memory_error();
+  }
 }
 
 void kq_batch::spell_out() const {

@@ -22,6 +22,7 @@ struct kq_batch : kq::client::Batch {
  private:
   // Deliveries become records when the first is looked at: who only counts them pays nothing for that.
   void spell_out() const;
+  const kq_error* event_error(size_t index) const;
   void spell_out(kq::client::Deliveries&, std::vector<kq_record>& into) const;
 
   mutable std::vector<kq::client::Deliveries> deliveries_;

@@ -1,38 +1,13 @@
-#include "libkq/client/consumer.hpp"
+#include "libkq/api/consumer.hpp"
 
 #include "libkq/api/array.hpp"
 #include "libkq/api/batch.hpp"
 #include "libkq/api/config.hpp"
-#include "libkq/api/handle.hpp"
 #include "libkq/client/admin/offsets.hpp"
 #include "libkq/client/admin/operation.hpp"
 
 using namespace kq;
 using namespace kq::api;
-
-struct kq_consumer : Handle {
-  kq_consumer(std::shared_ptr<client::Driver> on, std::shared_ptr<client::Cluster> of, const client::Config& config)
-      : Handle(std::move(on)), cluster(std::move(of)), consumer(std::make_shared<client::Consumer>(driver(), cluster, config)),
-        api_timeout(config.api_timeout), isolation_level(config.isolation == client::Isolation::read_committed) {}
-
-  Instant deadline(int32_t timeout_ms) const {
-    return timeout_ms < 0 ? Clock::now() + api_timeout : client::deadline_after(timeout_ms);
-  }
-  void close() {
-    if (std::exchange(closed, true)) return;
-    driver()->run([this] { consumer->close(); });
-    end_cluster(*driver(), cluster);
-  }
-
-  std::shared_ptr<client::Cluster> cluster;
-  const std::shared_ptr<client::Consumer> consumer;
-  const Duration api_timeout;
-  const int8_t isolation_level;
-  std::mutex closing;
-  bool closed = false;
-};
-
-static Status closed_error() { return Error(own_code::closed, "the consumer is closed"); }
 
 kq_error* kq_consumer_new(const kq_config* config, kq_consumer** out) { return kq_consumer_new_on(nullptr, config, out); }
 
@@ -147,7 +122,7 @@ kq_error* kq_consumer_offsets_at(kq_consumer* consumer, int64_t timestamp_ms, kq
       queries.push_back({each.topic, each.partition, timestamp_ms});
     }
     const std::lock_guard lock(consumer->closing);
-    if (consumer->closed) return make_error(closed_error().error());
+    if (consumer->closed) return make_error(closed_consumer_error().error());
     auto asked = consumer->driver()->await<bool>([&] {
       return client::find_offsets(consumer->cluster, queries, consumer->isolation_level, consumer->deadline(timeout_ms));
     });
@@ -168,18 +143,24 @@ kq_error* kq_consumer_partition_count(kq_consumer* consumer, const char* topic, 
     KQ_API_ARGUMENT(topic);
     KQ_API_ARGUMENT(out);
     const std::lock_guard lock(consumer->closing);
-    if (consumer->closed) return closed_error();
+    if (consumer->closed) return closed_consumer_error();
     const Instant deadline = consumer->deadline(timeout_ms);
     KQ_TRY_ASSIGN(*out, consumer->driver()->await<int32_t>([&] { return client::count_partitions(consumer->cluster, topic, deadline); }));
     return {};
   });
 }
 
-kq_error* kq_consumer_close(kq_consumer* consumer, int32_t) {
+kq_error* kq_consumer_wakeup(kq_consumer* consumer) {
+  return guard_handle(consumer, [&]() -> Status {
+    consumer->consumer->wake_up();
+    return {};
+  });
+}
+
+kq_error* kq_consumer_close(kq_consumer* consumer, int32_t timeout_ms) {
   return guard_handle(consumer, [&]() -> Status {
     const std::lock_guard lock(consumer->closing);
-    consumer->close();
-    return {};
+    return consumer->end(consumer->deadline(timeout_ms));
   });
 }
 

@@ -160,7 +160,7 @@ void Cluster::learn_node(Node node) {
 }
 
 void Cluster::drop_links(int32_t node, std::string_view why) {
-  for (const Channel channel : {Channel::control, Channel::data}) {
+  for (const Channel channel : {Channel::control, Channel::data, Channel::group}) {
     const auto found = links_.find({node, channel});
     if (found == links_.end()) continue;
     if (found->second->connection) found->second->connection->close({own_code::transport, std::string(why), Verdict::retry});
@@ -350,13 +350,20 @@ void Cluster::rebootstrap(std::string_view why) {
 }
 
 awaitable<bool> Cluster::back_off(int failures, Instant deadline) {
-  const Instant until = Clock::now() + options_.retry.after(failures, random_);
-  if (until >= deadline) co_return false;
+  const Duration wait = options_.retry.after(failures, random_);
+  if (Clock::now() + wait >= deadline) co_return false;
+  co_await pause(wait);
+  co_return true;
+}
+
+awaitable<bool> Cluster::pause(Duration wait) {
+  const auto self = shared_from_this();
+  const Instant until = Clock::now() + wait;
   while (!closed_) {
     const bool woken = co_await closing_.wait_until(loop_, until);
     if (!woken) break;
   }
-  co_return true;
+  co_return !closed_;
 }
 
 // ---- connections ------------------------------------------------------------------------------------------------------------

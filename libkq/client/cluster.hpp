@@ -69,8 +69,9 @@ constexpr Target any_node{};
 constexpr Target controller_node{Target::Kind::controller};
 constexpr Target at_node(int32_t id) { return {Target::Kind::node, id}; }
 
-// A long poll or an acks=all wait holds up every answer behind it, so data has a connection of its own beside control.
-enum class Channel { control, data };
+// A long poll or an acks=all wait holds up every answer behind it, so data has a connection of its own beside control; and so has a group's
+// membership, where an answer may take as long as a rebalance.
+enum class Channel { control, data, group };
 
 // Told of changes, on the loop, never from inside one of the observer's own calls.
 class ClusterObserver {
@@ -127,6 +128,10 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   template <class Request>
   awaitable<Result<Reply<typename Request::Response>>> request(Target, const Request&, Instant deadline);
 
+  // Waits before try number `failures` + 1, for stories that try again themselves.  False, at once: the deadline comes first.
+  awaitable<bool> back_off(int failures, Instant deadline);
+  awaitable<bool> pause(Duration);  // false: closed meanwhile
+
   Loop& loop() { return loop_; }
   Logger& logger() { return logger_; }
   FramePool& frames() { return frames_; }
@@ -155,9 +160,6 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   void adopt_bootstrap_link(const Node&);
   void adopt_topic(const MetadataResponse::MetadataResponseTopic&);
   void rebootstrap(std::string_view why);
-  // Waits before try number `failures` + 1.  False, at once: the deadline comes first.
-  awaitable<bool> back_off(int failures, Instant deadline);
-
   std::shared_ptr<Link> link(int32_t node, Channel);
   void drop_links(int32_t node, std::string_view why);
   Result<Address> address_of(int32_t id) const;

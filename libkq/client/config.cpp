@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 
+#include "libkq/client/offset_reset.hpp"
 #include "libkq/record/compression.hpp"
 
 namespace kq::client {
@@ -184,6 +185,7 @@ Status Config::settle(Role role) {
   if (reconnect_backoff > reconnect_backoff_max) reconnect_backoff_max = reconnect_backoff;
   if (retry_backoff > retry_backoff_max) retry_backoff_max = retry_backoff;
   if (recovery == Recovery::none) rebootstrap_after = Duration::zero();
+  if (role == Role::consumer) return settle_consumer();
   if (role != Role::producer) return {};
 
   // As with Java: what conflicts with idempotence turns it off, unless it was asked for.
@@ -203,6 +205,20 @@ Status Config::settle(Role role) {
   if (!codec_levels(Codec::gzip).has(gzip_level))
     return clash("compression.gzip.level=" + std::to_string(gzip_level) + ": -1 or 1 .. 9 is needed");
   if (batch_bytes > buffer_memory) return clash("batch.size is larger than buffer.memory");
+  return {};
+}
+
+Status Config::settle_consumer() const {
+  KQ_TRY(OffsetReset::parse(offset_reset));
+  for (const std::string& name : assignors)
+    if (!configured_assignor(name))
+      return Error{own_code::config, "partition.assignment.strategy: there is no '" + name +
+                                         "'; known are range, roundrobin, sticky and cooperative-sticky"};
+  if (group_protocol == GroupProtocol::consumer && was_set("partition.assignment.strategy"))
+    return Error{own_code::config,
+                 "partition.assignment.strategy is for group.protocol=classic; with consumer it is group.remote.assignor"};
+  if (group_protocol == GroupProtocol::classic && heartbeat_interval >= session_timeout)
+    return Error{own_code::config, "heartbeat.interval.ms has to be below session.timeout.ms; a third of it is usual"};
   return {};
 }
 

@@ -14,7 +14,7 @@
 namespace kq::client {
 
 enum class Acks : int8_t { all, none, leader };
-enum class OffsetReset : int8_t { latest, earliest, none };
+enum class GroupProtocol : int8_t { classic, consumer };
 enum class Compression : int8_t { none, gzip, snappy, lz4, zstd };
 enum class DeliveryReport : int8_t { all, errors, none };
 enum class Isolation : int8_t { read_uncommitted, read_committed };
@@ -59,6 +59,7 @@ struct Config {
  private:
   Status set(std::string_view key, std::string_view value);
   Status settle(Role);                       // what options say about each other
+  Status settle_consumer() const;
 
   std::vector<std::string_view> set_;        // names of what was set
 };

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "libkq/client/classic_member.hpp"
 #include "libkq/client/config.hpp"
+#include "libkq/client/offset_reset.hpp"
 
 namespace kq::client {
 namespace {
@@ -14,10 +16,28 @@ FetchOptions fetch_options(const Config& config) {
   options.partition_bytes_max = static_cast<int32_t>(config.fetch_partition_bytes_max);
   options.wait_max = config.fetch_wait_max;
   options.isolation_level = config.isolation == Isolation::read_committed;
-  options.reset = config.offset_reset == OffsetReset::earliest ? offset_spec::earliest
-                  : config.offset_reset == OffsetReset::latest ? offset_spec::latest
-                                                               : offset_spec::by_policy;
+  if (const auto reset = OffsetReset::parse(config.offset_reset)) {  // settled already
+    options.reset = reset->spec;
+    options.reset_back = reset->back;
+  }
+  options.committed_first = !config.group_id.empty();
   options.report_end = config.partition_eof;
+  options.backoff = {config.retry_backoff, config.retry_backoff_max};
+  return options;
+}
+
+GroupOptions group_options(const Config& config) {
+  GroupOptions options;
+  options.group_id = config.group_id;
+  if (!config.group_instance_id.empty()) options.instance_id = config.group_instance_id;
+  options.rack = config.client_rack;
+  options.remote_assignor = config.group_remote_assignor;
+  if (!config.assignors.empty()) options.assignors.clear();
+  for (const std::string& name : config.assignors) options.assignors.push_back(*configured_assignor(name));
+  options.session_timeout = config.session_timeout;
+  options.heartbeat_interval = config.heartbeat_interval;
+  options.rebalance_timeout = config.poll_interval_max;
+  options.request_timeout = config.request_timeout;
   options.backoff = {config.retry_backoff, config.retry_backoff_max};
   return options;
 }
@@ -30,7 +50,14 @@ Consumer::Consumer(std::shared_ptr<Driver> driver, std::shared_ptr<Cluster> clus
     : driver_(std::move(driver)), cluster_(std::move(cluster)), poll_records_max_(static_cast<size_t>(config.poll_records_max)),
       fetch_timeout_(config.fetch_wait_max + config.request_timeout),
       memory_(std::make_shared<FetchMemory>(static_cast<size_t>(config.fetch_memory))),
+      group_(group_options(config)),
+      coordinated_(!config.group_id.empty()),
+      auto_commit_(config.auto_commit && !config.group_id.empty()),
+      by_broker_(config.group_protocol == GroupProtocol::consumer),
+      commit_interval_(config.commit_interval),
+      poll_interval_max_(config.poll_interval_max),
       fetcher_(fetch_options(config), memory_, cluster_->random().next()),
+      offsets_(config.auto_offset_store),
       reader_({.check_crc = config.check_crcs}, config.isolation == Isolation::read_committed, memory_) {}
 
 Consumer::~Consumer() { memory_->on_freed(nullptr); }
@@ -40,6 +67,13 @@ Consumer::~Consumer() { memory_->on_freed(nullptr); }
 void Consumer::start() {
   timer_.emplace(driver_->loop(), [this] { tick(); });
   cluster_->observe(*this);
+  if (group_.group_id.empty()) return;
+  commit_timer_.emplace(driver_->loop(), [this] { driver_->loop().spawn(commit_stored(shared_from_this())); });
+  patience_.emplace(driver_->loop(), [this] { look_at_patience(); });
+  coordinator_ = std::make_shared<Coordinator>(cluster_, group_.group_id, Coordinator::Kind::group);
+  auto member = std::make_unique<ClassicMember>(group_, cluster_->random().next());
+  membership_ = std::make_shared<Membership>(coordinator_, std::move(member), *this);
+  membership_->start();
 }
 
 void Consumer::close() {
@@ -47,8 +81,16 @@ void Consumer::close() {
     std::lock_guard lock(mutex_);
     closed_ = true;
     fetcher_.assign({});
+    events_.clear();
+    revocation_.reset();
     beacon_.light(true);
   }
+  if (membership_) membership_->close();
+  membership_.reset();
+  coordinator_.reset();
+  commit_timer_.reset();
+  patience_.reset();
+  committed_.notify_all();
   memory_->on_freed(nullptr);
   cluster_->forget(*this);
   timer_.reset();
@@ -66,7 +108,12 @@ void Consumer::post(void (Consumer::*call)()) {
 Status Consumer::assign(std::span<const AssignedPartition> partitions) {
   std::lock_guard lock(mutex_);
   if (closed_) return closed_error();
+  if (mode_ == Mode::subscribed)
+    return Error(own_code::argument,
+                 "partitions come from the group while there is a subscription: unsubscribe before you assign some");
+  mode_ = partitions.empty() ? Mode::idle : Mode::assigned;
   fetcher_.assign(partitions);
+  if (partitions.empty()) offsets_.forget_all();
   post(&Consumer::topics_changed);
   after_change();
   return {};
@@ -76,6 +123,7 @@ Status Consumer::seek(std::string_view topic, int32_t partition, int64_t offset)
   std::lock_guard lock(mutex_);
   if (closed_) return closed_error();
   KQ_TRY(fetcher_.seek(topic, partition, offset));
+  offsets_.moved(topic, partition);
   after_change();
   return {};
 }
@@ -91,6 +139,7 @@ Status Consumer::pause(std::string_view topic, int32_t partition, bool paused) {
 void Consumer::after_change() {
   beacon_.light(may_have_something());
   if (may_have_something()) bell_.ring();
+  note_ready();
   if (fetcher_.wants_step() && !std::exchange(tick_posted_, true)) post(&Consumer::tick);
 }
 
@@ -115,17 +164,39 @@ int Consumer::descriptor() {
 
 // ---- poll ---------------------------------------------------------------------------------------------------------------------
 
-bool Consumer::may_have_something() const { return closed_ || trouble_ || fetcher_.has_ready() || fetcher_.stuck(); }
+bool Consumer::may_have_something() const {
+  return closed_ || trouble_ || group_trouble_ || !events_.empty() || fetcher_.has_ready() || fetcher_.stuck();
+}
+
+void Consumer::wake_up() {
+  std::lock_guard lock(mutex_);
+  woken_ = true;
+  bell_.ring();
+}
 
 Result<Consumer::Polled> Consumer::poll(Instant deadline, Batch& into, Where& where) {
+  struct Poll {
+    explicit Poll(Consumer& of) : consumer(of) {
+      std::lock_guard lock(consumer.mutex_);
+      consumer.begin_poll();
+    }
+    ~Poll() {
+      std::lock_guard lock(consumer.mutex_);
+      consumer.end_poll();
+    }
+    Consumer& consumer;
+  };
+  const Poll under_way(*this);
   for (;;) {
     KQ_TRY_ASSIGN(const Polled polled, read(into, where));
     if (polled == Polled::batch) return Polled::batch;
-    const bool ready = driver_->wait(bell_, deadline, [this] {
+    bool woken = false;
+    const bool ready = driver_->wait(bell_, deadline, [&] {
       std::lock_guard lock(mutex_);
-      return may_have_something();
+      woken = std::exchange(woken_, false);
+      return woken || may_have_something();
     });
-    if (!ready) return Polled::nothing;
+    if (!ready || woken) return Polled::nothing;
   }
 }
 
@@ -133,10 +204,19 @@ Result<Consumer::Polled> Consumer::read(Batch& into, Where& where) {
   std::lock_guard one_reader(reading_);
   std::unique_lock lock(mutex_);
   if (closed_) return closed_error();
-  read_slices(lock, into);
-  if (into.records.empty()) read_ends(into);
-  const bool found = !into.records.empty();
+  bool found = take_event(into);
+  if (!found) {
+    read_slices(lock, into);
+    if (into.records.empty()) read_ends(into);
+    found = !into.records.empty();
+  }
   std::optional<Error> failure;
+  if (!found && group_trouble_) {
+    failure = group_trouble_;
+    if (failure->verdict() != Verdict::fatal) group_trouble_.reset();
+    after_change();
+    return std::move(*failure);
+  }
   if (!found && fetcher_.has_ready()) {
     if (auto fetched = fetcher_.take(); auto* about = fetched ? std::get_if<PartitionFailure>(&*fetched) : nullptr) {
       where = {*about->topic, about->partition};
@@ -157,9 +237,11 @@ void Consumer::read_slices(std::unique_lock<std::mutex>& lock, Batch& into) {
   while (into.records.size() < poll_records_max_ && fetcher_.slice_is_next()) {
     auto fetched = fetcher_.take();
     auto& slice = std::get<Slice>(*fetched);
+    const size_t before = into.records.size();
     lock.unlock();
     auto done = reader_.read(slice, poll_records_max_ - into.records.size(), into);
     lock.lock();
+    if (coordinated_) note_end(slice, into.records.size() > before, into);
     if (!done) {
       fetcher_.failed(slice, std::move(done.error()).in(*slice.topic + "-" + std::to_string(slice.partition)));
     } else if (*done) {
@@ -195,10 +277,7 @@ void Consumer::step(const Fetcher::Event& event) {
     tick_posted_ = false;
     const auto wished = fetcher_.step(Clock::now(), event);
     wishes.assign(wished.begin(), wished.end());
-    if (may_have_something()) {
-      beacon_.light(true);
-      bell_.ring();
-    }
+    if (may_have_something()) ring();
   }
   act(wishes);
   plan();
@@ -209,6 +288,7 @@ void Consumer::act(const std::vector<Fetcher::Wish>& wishes) {
     switch (wish.kind) {
       case Fetcher::Wish::Kind::metadata: cluster_->refresh(); break;
       case Fetcher::Wish::Kind::offsets: driver_->loop().spawn(list_offsets(shared_from_this(), wish.node)); break;
+      case Fetcher::Wish::Kind::committed: driver_->loop().spawn(fetch_committed(shared_from_this())); break;
       case Fetcher::Wish::Kind::fetch: send_fetch(wish.node); break;
     }
   }
@@ -261,7 +341,7 @@ awaitable<void> Consumer::list_offsets(std::shared_ptr<Consumer> self, int32_t n
   ListOffsetsRequest request;
   {
     std::lock_guard lock(self->mutex_);
-    if (!self->fetcher_.fill(node, request)) co_return;
+    if (!self->fetcher_.fill(node, request, wall_clock_ms())) co_return;
   }
   const Instant deadline = Clock::now() + self->cluster_->options().request_timeout;
   auto reply = co_await self->cluster_->request(at_node(node), request, deadline);
@@ -311,8 +391,7 @@ void Consumer::metadata_failed(const Error& error) {
   std::lock_guard lock(mutex_);
   if (closed_ || std::exchange(in_trouble_, true)) return;
   trouble_ = error;
-  beacon_.light(true);
-  bell_.ring();
+  ring();
 }
 
 }  // namespace kq::client

@@ -10,7 +10,7 @@ namespace kq::client {
 static constexpr size_t room_bytes_min = 64 << 10;
 
 struct Fetcher::Partition {
-  enum class State { resolving, fetching, resting };
+  enum class State { awaiting, resolving, fetching, resting };
 
   uint64_t id;                                     // also its key in sessions
   std::shared_ptr<const std::string> topic;
@@ -22,7 +22,7 @@ struct Fetcher::Partition {
 
   State state = State::resolving;
   int64_t spec = offset_spec::by_policy;           // while resolving
-  bool asked = false;                              // a ListOffsets is under way
+  bool asked = false;                              // a ListOffsets, or the committed offset, is under way
   uint64_t generation = 1;
   int64_t fetch_offset = 0;
   int64_t position = offset_spec::by_policy;
@@ -94,8 +94,7 @@ void Fetcher::assign(std::span<const AssignedPartition> partitions) {
     const bool is_new = partition == nullptr;
     if (is_new) {
       if (!topic || *topic != wanted.topic) topic = std::make_shared<const std::string>(wanted.topic);
-      partition = std::make_shared<Partition>(Partition{.id = next_id_++, .topic = topic, .index = wanted.partition});
-      by_id_[partition->id] = partition.get();
+      partition = make(topic, wanted.partition);
     }
     if (is_new || wanted.offset != offset_spec::by_policy) place(*partition, wanted.offset);
     assigned_.insert_or_assign({std::string(wanted.topic), wanted.partition}, std::move(partition));
@@ -103,6 +102,34 @@ void Fetcher::assign(std::span<const AssignedPartition> partitions) {
   for (const auto& [name, partition] : before) remove(*partition);
   wants_metadata_ = true;
   wants_step_ = true;
+}
+
+Fetcher::PartitionPtr Fetcher::make(std::shared_ptr<const std::string> topic, int32_t index) {
+  auto partition = std::make_shared<Partition>(Partition{.id = next_id_++, .topic = std::move(topic), .index = index});
+  by_id_[partition->id] = partition.get();
+  return partition;
+}
+
+void Fetcher::add(const Partitions& partitions) {
+  std::shared_ptr<const std::string> topic;
+  for (const TopicPartition& each : partitions) {
+    if (find(each.topic, each.partition)) continue;
+    if (!topic || *topic != each.topic) topic = std::make_shared<const std::string>(each.topic);
+    auto partition = make(topic, each.partition);
+    place(*partition, offset_spec::by_policy);
+    assigned_[{each.topic, each.partition}] = std::move(partition);
+  }
+  wants_metadata_ = wants_step_ = true;
+}
+
+void Fetcher::drop(const Partitions& partitions) {
+  for (const TopicPartition& each : partitions) {
+    const auto found = assigned_.find(ByName::Name{each.topic, each.partition});
+    if (found == assigned_.end()) continue;
+    const PartitionPtr partition = std::move(found->second);
+    assigned_.erase(found);
+    remove(*partition);
+  }
 }
 
 void Fetcher::remove(Partition& partition) {
@@ -130,9 +157,23 @@ void Fetcher::place(Partition& partition, int64_t offset) {
   partition.position = offset;
   partition.end_reported = -1;
   partition.missing_since.reset();
+  if (offset == offset_spec::by_policy && options_.committed_first) return await_committed(partition);
   if (offset < 0) return resolve(partition, offset);
+  begin(partition, offset);
+}
+
+void Fetcher::await_committed(Partition& partition) {
+  partition.state = Partition::State::awaiting;
+  partition.asked = false;
+  wants_committed_ = true;
+  update(partition);
+}
+
+void Fetcher::begin(Partition& partition, int64_t offset) {
   partition.state = Partition::State::fetching;
+  partition.failures = 0;
   partition.fetch_offset = offset;
+  if (partition.fetched.empty() && !partition.being_read) partition.position = offset;
   update(partition);
 }
 
@@ -254,6 +295,8 @@ void Fetcher::wish_for_work() {
   wishes_.clear();
   starved_ = false;
   if (std::exchange(wants_metadata_, false) && !assigned_.empty()) wishes_.push_back({Wish::Kind::metadata});
+  if (committed_retry_at_ && *committed_retry_at_ <= now_) committed_retry_at_.reset();
+  if (wants_committed_ && !asking_committed_ && !committed_retry_at_) wishes_.push_back({Wish::Kind::committed});
   for (const auto& [id, node] : nodes_) {
     if (node->retry_at && *node->retry_at > now_) continue;
     node->retry_at.reset();
@@ -271,6 +314,7 @@ std::optional<Instant> Fetcher::deadline() const {
   };
   for (const auto& [id, node] : nodes_) consider(node->retry_at);
   for (const Partition* partition : backing_off_) consider(partition->retry_at);
+  consider(committed_retry_at_);
   return first;
 }
 
@@ -301,7 +345,7 @@ bool Fetcher::fill(int32_t id, FetchRequest& request) {
   return true;
 }
 
-bool Fetcher::fill(int32_t id, ListOffsetsRequest& request) {
+bool Fetcher::fill(int32_t id, ListOffsetsRequest& request, int64_t wall_ms) {
   Node& node = node_of(id);
   node.ask_offsets = false;
   node.listed.clear();
@@ -317,7 +361,7 @@ bool Fetcher::fill(int32_t id, ListOffsetsRequest& request) {
     ListOffsetsRequest::ListOffsetsPartition asked;
     asked.partition_index = partition->index;
     asked.current_leader_epoch = partition->leader_epoch;
-    asked.timestamp = partition->spec;
+    asked.timestamp = partition->spec == offset_spec::by_duration ? wall_ms - to_ms(options_.reset_back) : partition->spec;
     request.topics.back().partitions.push_back(asked);
     partition->asked = true;
     node.listed.push_back(partition);
@@ -501,15 +545,57 @@ void Fetcher::on(const OffsetsAnswered& event) {
         for (const auto& one : topic.partitions)
           if (one.partition_index == partition->index) answer = &one;
     const auto code = answer ? answer->error_code : Code::unknown_server_error;
+    if (code == Code::none && answer->offset < 0 && partition->spec == offset_spec::by_duration) {
+      resolve(*partition, offset_spec::latest);  // nothing is that new
+      continue;
+    }
     if (code != Code::none || answer->offset < 0) {
       trouble(*partition, code == Code::none ? Code::offset_not_available : code);
       continue;
     }
-    partition->state = Partition::State::fetching;
-    partition->failures = 0;
-    partition->fetch_offset = answer->offset;
-    if (partition->fetched.empty() && !partition->being_read) partition->position = answer->offset;
-    update(*partition);
+    begin(*partition, answer->offset);
+  }
+}
+
+// ---- committed offsets --------------------------------------------------------------------------------------------------------
+
+std::vector<GroupOffset> Fetcher::fill_committed() {
+  std::vector<GroupOffset> offsets;
+  wants_committed_ = false;
+  for (const auto& [name, partition] : assigned_) {
+    if (partition->state != Partition::State::awaiting || partition->asked) continue;
+    partition->asked = true;
+    offsets.push_back({.at = {*partition->topic, partition->index}});
+  }
+  asking_committed_ = !offsets.empty();
+  return offsets;
+}
+
+void Fetcher::on(const CommittedAnswered& event) {
+  asking_committed_ = false;
+  committed_failures_ = 0;
+  for (const GroupOffset& each : event.offsets) {
+    Partition* partition = find(each.at.topic, each.at.partition);
+    if (!partition || partition->state != Partition::State::awaiting || !std::exchange(partition->asked, false)) continue;
+    if (each.error)
+      rest(*partition, *each.error);
+    else if (each.offset >= 0)
+      begin(*partition, each.offset);
+    else
+      resolve(*partition, offset_spec::by_policy);
+  }
+}
+
+void Fetcher::on(const CommittedFailed& event) {
+  asking_committed_ = false;
+  const bool again = event.error.verdict() == Verdict::retry;
+  if (again) committed_retry_at_ = now_ + options_.backoff.after(++committed_failures_, random_);
+  for (const auto& [name, partition] : assigned_) {
+    if (partition->state != Partition::State::awaiting || !std::exchange(partition->asked, false)) continue;
+    if (again)
+      wants_committed_ = true;
+    else
+      rest(*partition, event.error);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "libkq/base/result.hpp"
 #include "libkq/client/fetch_memory.hpp"
 #include "libkq/client/fetch_session.hpp"
+#include "libkq/client/group_offset.hpp"
 #include "libkq/protocol/messages/list_offsets.hpp"
 #include "libkq/rpc/backoff.hpp"
 
@@ -22,7 +23,7 @@ namespace kq::client {
 
 // In place of an offset (kq.h's kq_offset).
 namespace offset_spec {
-constexpr int64_t latest = -1, earliest = -2, by_policy = -1000;
+constexpr int64_t latest = -1, earliest = -2, by_policy = -1000, by_duration = -1001;
 }
 
 struct FetchOptions {
@@ -32,6 +33,8 @@ struct FetchOptions {
   Duration wait_max{500ms};                          // fetch.max.wait.ms
   int8_t isolation_level = 0;                        // 0 read_uncommitted, 1 read_committed
   int64_t reset = offset_spec::latest;               // auto.offset.reset; by_policy: none, it is an error
+  Duration reset_back{0};                            // with by_duration: as long ago
+  bool committed_first = false;                      // there is a group: what it has committed comes before the policy
   bool report_end = false;                           // enable.partition.eof
   Backoff backoff{100ms, 1s};                        // retry.backoff.ms, retry.backoff.max.ms
 };
@@ -89,7 +92,8 @@ struct PartitionView {
 
 // Decides; owns no socket, reads no clock, starts no thread.  Not thread-safe: its owner has the lock.
 //
-// A partition is resolving (its offset is asked of the leader by ListOffsets), fetching, or resting (it failed, the reader was told).
+// A partition is awaiting (what its group has committed is asked of the coordinator), resolving (its offset is asked of the leader by
+// ListOffsets), fetching, or resting (it failed, the reader was told).
 // One fetch per leader is under way at a time.  It asks for the partitions that have less than half of what one fetch brings waiting for
 // the reader, so that the next answer is on its way while this one is read, and none while fetched memory is at its limit.
 class Fetcher {
@@ -102,6 +106,8 @@ class Fetcher {
 
   // ---- the application's side ----
   void assign(std::span<const AssignedPartition>);
+  void add(const Partitions&);  // to what is assigned: those that are not yet
+  void drop(const Partitions&);
   Status seek(std::string_view topic, int32_t partition, int64_t offset);
   Status pause(std::string_view topic, int32_t partition, bool paused);
   Result<int64_t> position(std::string_view topic, int32_t partition) const;
@@ -145,17 +151,19 @@ class Fetcher {
     int32_t node;
     const ListOffsetsResponse& response;
   };
+  struct CommittedAnswered { std::span<const GroupOffset> offsets; };
+  struct CommittedFailed { Error error; };
   struct FetchFailed { int32_t node; };                // no answer; a node_up or node_down is not needed to try again
   struct OffsetsFailed { int32_t node; Error error; };
   struct NotConnected { int32_t node; };               // a wish could not be met: wait for Connected, or Disconnected
   struct Connected { int32_t node; };
   struct Disconnected { int32_t node; };
   struct Tick {};
-  using Event = std::variant<Tick, Metadata, FetchAnswered, OffsetsAnswered, FetchFailed, OffsetsFailed, NotConnected, Connected,
-                             Disconnected>;
+  using Event = std::variant<Tick, Metadata, FetchAnswered, OffsetsAnswered, CommittedAnswered, CommittedFailed, FetchFailed,
+                             OffsetsFailed, NotConnected, Connected, Disconnected>;
 
   struct Wish {
-    enum class Kind { fetch, offsets, metadata };
+    enum class Kind { fetch, offsets, metadata, committed };
     Kind kind;
     int32_t node = -1;
     bool operator==(const Wish&) const = default;
@@ -168,7 +176,9 @@ class Fetcher {
   // Writes the request that was wished for; from here on it is under way.  False: there is nothing to ask any more.  What the request
   // points at holds until the next fill() for this node.  Without has_topic_ids() a fetch must not be sent in a version above 12.
   bool fill(int32_t node, FetchRequest&);
-  bool fill(int32_t node, ListOffsetsRequest&);
+  bool fill(int32_t node, ListOffsetsRequest&, int64_t wall_ms);
+  // Of which partitions committed offsets are wished for.
+  std::vector<GroupOffset> fill_committed();
   bool has_topic_ids() const { return without_topic_id_ == 0; }
   // A fetch waits for memory: call step with Tick when some is given back.
   bool starved() const { return starved_; }
@@ -189,6 +199,8 @@ class Fetcher {
   void on(const Metadata&);
   void on(const FetchAnswered&);
   void on(const OffsetsAnswered&);
+  void on(const CommittedAnswered&);
+  void on(const CommittedFailed&);
   void on(const FetchFailed&);
   void on(const OffsetsFailed&);
   void on(const NotConnected&);
@@ -201,6 +213,9 @@ class Fetcher {
   void place(Partition&, int64_t offset);              // a new position; what was fetched before is void
   void drop_fetched(Partition&);
   void out_of_range(Partition&);
+  PartitionPtr make(std::shared_ptr<const std::string> topic, int32_t partition);
+  void await_committed(Partition&);
+  void begin(Partition&, int64_t offset);  // fetching
   void resolve(Partition&, int64_t spec);
   void rest(Partition&, Error);
   void back_off(Partition&);
@@ -238,6 +253,9 @@ class Fetcher {
   uint64_t next_serial_ = 1;
   size_t without_topic_id_ = 0;
   bool wants_metadata_ = false;
+  bool wants_committed_ = false, asking_committed_ = false;
+  int committed_failures_ = 0;
+  std::optional<Instant> committed_retry_at_;
   bool wants_step_ = false;
   bool starved_ = false;
 };

@@ -98,9 +98,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   template <class Request>
   Status send_version(const Request& request, int16_t version, Instant deadline, Done done, Expect expect = Expect::answer);
 
-  // The same as a sequence.
+  // The same as a sequence, in a version not above `newest`.
   template <class Request>
-  awaitable<Result<Reply<typename Request::Response>>> request(const Request& request, Instant deadline);
+  awaitable<Result<Reply<typename Request::Response>>> request(const Request& request, Instant deadline,
+                                                               int16_t newest = Request::stable);
 
   // Between these, what is sent is kept back, to leave in one write.
   void hold() { held_ = true; }
@@ -197,7 +198,8 @@ Status Connection::send_version(const Request& request, int16_t version, Instant
 }
 
 template <class Request>
-awaitable<Result<Reply<typename Request::Response>>> Connection::request(const Request& request, Instant deadline) {
+awaitable<Result<Reply<typename Request::Response>>> Connection::request(const Request& request, Instant deadline,
+                                                                         int16_t newest) {
   using Response = typename Request::Response;
   const auto self = shared_from_this();
   const auto exchange = std::make_shared<Exchange<Response>>(loop_.context());
@@ -205,7 +207,9 @@ awaitable<Result<Reply<typename Request::Response>>> Connection::request(const R
     exchange->answer = std::move(answer);
     exchange->arrived.notify();
   };
-  Status sent = send(request, deadline, std::move(done));
+  auto version = apis_.choose<Request>();
+  if (!version) co_return std::move(version.error());
+  Status sent = send_version(request, std::min(*version, newest), deadline, std::move(done));
   if (!sent) co_return std::move(sent.error());
   co_await exchange->arrived.wait();
   if (!*exchange->answer) co_return std::move(exchange->answer->error());

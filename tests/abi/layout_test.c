@@ -32,12 +32,13 @@ int main(void) {
   member(kq_topic_partition, partition, 16);
   member(kq_topic_partition, offset, 24);
   member(kq_topic_partition, leader_epoch, 32);
+  member(kq_topic_partition, metadata, 40);
   member(kq_option, doc, 48);
   member(kq_field, type, 16);
   member(kq_field, doc, 32);
   checks += check_member("sizeof kq_record", sizeof(kq_record), 104);
   checks += check_member("sizeof kq_header (never grows)", sizeof(kq_header), 32);
-  checks += check_member("sizeof kq_topic_partition", sizeof(kq_topic_partition), 40);
+  checks += check_member("sizeof kq_topic_partition", sizeof(kq_topic_partition), 48);
   {
     const kq_record record = KQ_RECORD_INIT;
     const kq_topic_partition partition = KQ_TOPIC_PARTITION_INIT;

@@ -20,7 +20,7 @@ struct Story {
   std::string step(const Fetcher::Event& event) {
     std::string text;
     for (const Fetcher::Wish& wish : fetcher.step(now, event)) {
-      const char* kinds[] = {"fetch", "offsets", "metadata"};
+      const char* kinds[] = {"fetch", "offsets", "metadata", "committed"};
       text += (text.empty() ? "" : ", ") + std::string(kinds[static_cast<int>(wish.kind)]);
       if (wish.node >= 0) text += " " + std::to_string(wish.node);
     }
@@ -49,7 +49,7 @@ struct Story {
   }
   std::string list(int32_t node) {
     ListOffsetsRequest request;
-    if (!fetcher.fill(node, request)) return "nothing";
+    if (!fetcher.fill(node, request, wall_ms)) return "nothing";
     std::string text;
     for (const auto& topic : request.topics)
       for (const auto& one : topic.partitions)
@@ -108,6 +108,7 @@ struct Story {
 
   const Uuid id = Uuid::random();
   Instant now{1h};
+  int64_t wall_ms = 1'000'000;
   std::shared_ptr<FetchMemory> memory;
   Fetcher fetcher;
   std::deque<OwnedBatchBuilder> batches;
