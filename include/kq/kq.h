@@ -382,6 +382,21 @@ KQ_API const char *kq_group_metadata_group_instance_id(const kq_group_metadata *
  *   list_offsets       in   isolation:s=read_uncommitted | topic:s partition:i timestamp:i
  *                      out  topic:s partition:i offset:i timestamp:i leader_epoch:i
  *                      timestamp may be -1 latest, -2 earliest, -3 max timestamp, -4 earliest local, -5 latest tiered
+ *   list_groups        in   state:s= type:s=
+ *                      out  group:s type:s? protocol_type:s state:s? coordinator:i
+ *   describe_groups    in   | group:s
+ *                      out  group:s type:s protocol_type:s state:s assignor:s epoch:i? coordinator:i
+ *                           members[member:s instance:s? client:s host:s epoch:i? assignment[topic:s partition:i]]
+ *   delete_groups      in   | group:s
+ *                      out  group:s
+ *   list_group_offsets in   | group:s
+ *                      out  group:s
+ *                           offsets[topic:s partition:i offset:i leader_epoch:i metadata:s?]
+ *   alter_group_offsets in  group:s | topic:s partition:i offset:i metadata:s?
+ *                      out  topic:s partition:i
+ *                      for a group without members; offset is of the next record to read
+ *   delete_group_offsets in group:s | topic:s partition:i
+ *                      out  topic:s partition:i
  */
 typedef struct kq_admin   kq_admin;
 typedef struct kq_request kq_request;

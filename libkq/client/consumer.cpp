@@ -4,6 +4,7 @@
 
 #include "libkq/client/classic_member.hpp"
 #include "libkq/client/config.hpp"
+#include "libkq/client/consumer_member.hpp"
 #include "libkq/client/offset_reset.hpp"
 
 namespace kq::client {
@@ -71,7 +72,10 @@ void Consumer::start() {
   commit_timer_.emplace(driver_->loop(), [this] { driver_->loop().spawn(commit_stored(shared_from_this())); });
   patience_.emplace(driver_->loop(), [this] { look_at_patience(); });
   coordinator_ = std::make_shared<Coordinator>(cluster_, group_.group_id, Coordinator::Kind::group);
-  auto member = std::make_unique<ClassicMember>(group_, cluster_->random().next());
+  const uint64_t seed = cluster_->random().next();
+  std::unique_ptr<GroupMember> member;
+  if (by_broker_) member = std::make_unique<ConsumerMember>(group_, Uuid::random().text(), seed);
+  else member = std::make_unique<ClassicMember>(group_, seed);
   membership_ = std::make_shared<Membership>(coordinator_, std::move(member), *this);
   membership_->start();
 }

@@ -11,6 +11,12 @@ std::vector<GroupOffset> rows_of(const Partitions& partitions) {
   return rows;
 }
 
+bool any_stale(const std::vector<GroupOffset>& offsets) {
+  return std::ranges::any_of(offsets, [](const GroupOffset& each) {
+    return each.error && each.error->code() == static_cast<int32_t>(Code::stale_member_epoch);
+  });
+}
+
 Error closed_error() { return {own_code::closed, "the consumer is closed"}; }
 
 }  // namespace
@@ -279,7 +285,14 @@ awaitable<Result<bool>> Consumer::commit(std::vector<GroupOffset>& offsets, Inst
   }
   if (subscribed && !membership_->is_member()) co_return group_refusal(group_.group_id, "commit", Code::unknown_member_id);
   committing_ = true;
-  auto outcome = co_await commit_offsets(coordinator, group_.group_id, identity(), offsets, deadline);
+  Result<bool> outcome = true;
+  for (int failures = 1;; ++failures) {
+    const MemberIdentity member = identity();
+    outcome = co_await commit_offsets(coordinator, group_.group_id, member, offsets, deadline);
+    if (!outcome || !any_stale(offsets)) break;
+    const bool in_time = co_await cluster_->back_off(failures, deadline);          // the next heartbeat tells the new epoch
+    if (!in_time || !membership_) break;
+  }
   committing_ = false;
   committed_.notify_all();
   if (!outcome) co_return outcome;
@@ -293,7 +306,8 @@ awaitable<Result<bool>> Consumer::committed(std::vector<GroupOffset>& offsets, I
   const auto self = shared_from_this();
   const auto coordinator = coordinator_;
   if (!coordinator) co_return closed_error();
-  co_return co_await fetch_offsets(coordinator, group_.group_id, identity(), false, offsets, deadline);
+  const MemberIdentity member = identity();
+  co_return co_await fetch_offsets(coordinator, group_.group_id, member, false, offsets, deadline);
 }
 
 awaitable<void> Consumer::fetch_committed(std::shared_ptr<Consumer> self) {

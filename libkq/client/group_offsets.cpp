@@ -134,9 +134,12 @@ Error group_refusal(std::string_view group, std::string_view what, Code code) {
       text += "the group is rebalancing: poll, then commit again what is still assigned";
       verdict = Verdict::retry;
       break;
+    case Code::stale_member_epoch:
+      text += "the member has gone on to another epoch meanwhile: try again";
+      verdict = Verdict::retry;
+      break;
     case Code::unknown_member_id:
     case Code::illegal_generation:
-    case Code::stale_member_epoch:
     case Code::fenced_member_epoch:
       text +=
           "the group has gone on without this consumer, and its partitions belong to others: they are read again from what was "

@@ -66,7 +66,7 @@ static void expect_same(const std::string& what, const std::string& header, cons
 int main(int, char** argv) {
   const std::string header = read(argv[1]);
   size_t seen = 0;
-  const std::regex table(R"( \*   (\w+) +in *([^\n]*)\n \*  +out *([^\n]*)((?:\n \* {27,}(?:configs|partitions|synonyms)[^\n]*)*))");
+  const std::regex table(R"( \*   (\w+) +in *([^\n]*)\n \*  +out *([^\n]*)((?:\n \* {27,}(?:assignment|configs|members|offsets|partitions|synonyms)[^\n]*)*))");
   for (std::sregex_iterator at(header.begin(), header.end(), table), end; at != end; ++at, ++seen) {
     const std::string operation = at->str(1);
     std::string in = at->str(2);

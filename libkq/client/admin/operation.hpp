@@ -43,6 +43,7 @@ constexpr kq_field column(const char* name, char type, const char* doc) {
 
 // The operations, each beside its story.
 extern const Operation list_topics, describe_topics, create_topics, delete_topics, create_partitions, describe_cluster,
-    describe_configs, alter_configs, list_offsets;
+    describe_configs, alter_configs, list_offsets, list_groups, describe_groups, delete_groups, list_group_offsets, alter_group_offsets,
+    delete_group_offsets;
 
 }  // namespace kq::client::admin
