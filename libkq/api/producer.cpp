@@ -32,17 +32,8 @@ namespace {
 
 constexpr size_t headers_on_stack_max = 16;
 
-// What the caller gave, as views.  `large` holds the headers where there are many.
-client::Outbound outbound(const kq_record& record, std::span<RecordHeader> small, std::vector<RecordHeader>& large) {
-  std::span<RecordHeader> headers = small.first(std::min(small.size(), record.header_count));
-  if (record.header_count > small.size()) {
-    large.resize(record.header_count);
-    headers = large;
-  }
-  for (size_t i = 0; i < headers.size(); ++i) {
-    const kq_header& from = record.headers[i];
-    headers[i] = {{from.key, from.key_len}, Bytes{static_cast<const std::byte*>(from.value), from.value_len}};
-  }
+// What the caller gave, as views.
+client::Outbound outbound(const kq_record& record, std::span<const RecordHeader> headers) {
   return {.topic = record.topic, .partition = record.partition, .timestamp_ms = record.timestamp_ms,
           .key = Bytes{static_cast<const std::byte*>(record.key), record.key_len},
           .value = Bytes{static_cast<const std::byte*>(record.value), record.value_len}, .headers = headers, .tag = record.tag};
@@ -61,6 +52,12 @@ Status check(const kq_record* record) {
   return {};
 }
 
+// Most are: then there is nothing to be said about them, and no view to be made.
+bool plain(const kq_record& record) {
+  return record.size >= offsetof(kq_record, leader_epoch) && record.topic && (record.key || !record.key_len) &&
+         (record.value || !record.value_len) && !record.header_count;
+}
+
 bool may_be_sent_later(Sending outcome) {
   return outcome == Sending::topic_unknown || outcome == Sending::memory_full || outcome == Sending::deliveries_full;
 }
@@ -69,24 +66,45 @@ bool may_be_sent_later(Sending outcome) {
 kq_error memory_full{KQ_ERR_NO_ROOM, KQ_RETRY, true, "buffer.memory is full of records that are not acknowledged yet: try again after a while"};
 kq_error deliveries_full{KQ_ERR_NO_ROOM, KQ_RETRY, true, "delivery.memory is full of deliveries that nobody has polled: poll deliveries"};
 
+// What could not be sent at once.
+kq_error* not_sent(kq_producer* producer, const client::Outbound& out, Sending outcome, bool may_wait) {
+  if (may_wait && may_be_sent_later(outcome) && producer->producer->block_max() > Duration::zero()) {
+    producer->driver()->wait(producer->producer->room(), Clock::now() + producer->producer->block_max(), [&] {
+      outcome = producer->producer->try_send(out);
+      return !may_be_sent_later(outcome);
+    });
+    if (outcome == Sending::sent) return nullptr;
+  }
+  if (!may_wait && outcome == Sending::memory_full) return &memory_full;
+  if (!may_wait && outcome == Sending::deliveries_full) return &deliveries_full;
+  return make_error(producer->producer->explain(outcome, out), out.topic, out.partition);
+}
+
+// With headers, or not as it should be.
+[[gnu::noinline]] kq_error* send_special(kq_producer* producer, const kq_record* record, bool may_wait) {
+  if (Status good = check(record); !good) return make_error(good.error());
+  RecordHeader small[headers_on_stack_max];
+  std::vector<RecordHeader> large;
+  std::span<RecordHeader> headers = std::span(small).first(std::min(std::size(small), record->header_count));
+  if (record->header_count > std::size(small)) {
+    large.resize(record->header_count);
+    headers = large;
+  }
+  for (size_t i = 0; i < headers.size(); ++i) {
+    const kq_header& from = record->headers[i];
+    headers[i] = {{from.key, from.key_len}, Bytes{static_cast<const std::byte*>(from.value), from.value_len}};
+  }
+  const client::Outbound out = outbound(*record, headers);
+  const Sending outcome = producer->producer->try_send(out);
+  return outcome == Sending::sent ? nullptr : not_sent(producer, out, outcome, may_wait);
+}
+
 kq_error* send(kq_producer* producer, const kq_record* record, bool may_wait) {
   return guard_handle(producer, [&]() -> kq_error* {
-    if (Status good = check(record); !good) return make_error(good.error());
-    RecordHeader small[headers_on_stack_max];
-    std::vector<RecordHeader> large;
-    const client::Outbound out = outbound(*record, small, large);
-    Sending outcome = producer->producer->try_send(out);
-    if (outcome == Sending::sent) return nullptr;
-    if (may_wait && may_be_sent_later(outcome) && producer->producer->block_max() > Duration::zero()) {
-      producer->driver()->wait(producer->producer->room(), Clock::now() + producer->producer->block_max(), [&] {
-        outcome = producer->producer->try_send(out);
-        return !may_be_sent_later(outcome);
-      });
-      if (outcome == Sending::sent) return nullptr;
-    }
-    if (!may_wait && outcome == Sending::memory_full) return &memory_full;
-    if (!may_wait && outcome == Sending::deliveries_full) return &deliveries_full;
-    return make_error(producer->producer->explain(outcome, out), out.topic, out.partition);
+    if (!record || !plain(*record)) [[unlikely]] return send_special(producer, record, may_wait);
+    const client::Outbound out = outbound(*record, {});
+    const Sending outcome = producer->producer->try_send(out);
+    return outcome == Sending::sent ? nullptr : not_sent(producer, out, outcome, may_wait);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "libkq/client/accumulator.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "libkq/net/loop.hpp"
 #include "libkq/record/murmur2.hpp"
@@ -15,6 +16,8 @@ uint64_t next_random(std::atomic<uint64_t>& state) {
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   return z ^ (z >> 31);
 }
+
+constexpr size_t summed_at_once = 6 << 10;             // what the first cache holds easily, and enough for three streams
 
 size_t bytes_needed(const Outbound& record) {
   return BatchBuilder::batch_bytes_max(record.key.size(), record.value.size(), record.headers);
@@ -32,30 +35,36 @@ Accumulator::~Accumulator() = default;
 // ---- the application's threads ----------------------------------------------------------------------------------------------
 
 Sending Accumulator::append(const Outbound& record) {
-  Topic* topic = last_topic_.load(std::memory_order_acquire);
-  if (!topic || *topic->name != record.topic) [[unlikely]] {
-    topic = &find_topic(record.topic);
-    last_topic_.store(topic, std::memory_order_release);
-  }
-  const Slots* const slots = topic->slots.load(std::memory_order_acquire);
+  Topic& topic = recall(record.topic);
+  const Slots* const slots = topic.slots.load(std::memory_order_acquire);
   if (!slots) [[unlikely]] {
     if (closed_.load(std::memory_order_acquire)) return Sending::closed;
-    ask_for(*topic);
+    ask_for(topic);
     std::shared_lock hold(topics_lock_);
-    return topic->failure ? Sending::refused : Sending::topic_unknown;
+    return topic.failure ? Sending::refused : Sending::topic_unknown;
   }
-  Slot* const slot = choose(*topic, *slots, record);
+  Slot* const slot = choose(topic, *slots, record);
   if (!slot) [[unlikely]] return Sending::refused;
   const BiasedLock::Way way = slot->lock.enter();
   ProducerBatch* const open = slot->open.get();
-  if (open && encode(*open, record, options_.notes)) [[likely]] {
+  if (open && encode(*open, record)) [[likely]] {
     slot->lock.leave(way);
     return Sending::sent;
   }
-  return append_to(*topic, *slots, *slot, way, record);
+  return append_to(topic, *slots, *slot, way, record);
 }
 
-Accumulator::Slot* Accumulator::choose(Topic& topic, const Slots& slots, const Outbound& record) {
+// A program that sends to few topics has their names in few places.
+inline Accumulator::Topic& Accumulator::recall(const char* name) {
+  std::atomic<Topic*>& place = recalled_[(reinterpret_cast<uintptr_t>(name) >> 3) % recalled_.size()];
+  Topic* topic = place.load(std::memory_order_acquire);
+  if (topic && std::strcmp(topic->text, name) == 0) [[likely]] return *topic;
+  topic = &find_topic(name);
+  place.store(topic, std::memory_order_release);
+  return *topic;
+}
+
+inline Accumulator::Slot* Accumulator::choose(Topic& topic, const Slots& slots, const Outbound& record) {
   const auto count = static_cast<uint32_t>(slots.size());
   if (record.partition >= 0) return static_cast<uint32_t>(record.partition) < count ? slots[static_cast<size_t>(record.partition)] : nullptr;
   if (record.partition != -1) return nullptr;
@@ -65,14 +74,18 @@ Accumulator::Slot* Accumulator::choose(Topic& topic, const Slots& slots, const O
 }
 
 // False: there is no room.
-bool Accumulator::encode(ProducerBatch& batch, const Outbound& record, bool notes) {
-  int64_t timestamp = record.timestamp_ms;
-  // A clock that is set back does not make a batch's records go back (but one's own timestamps may).
-  if (timestamp < 0) timestamp = batch.builder.empty() ? wall_clock_ms() : std::max(wall_clock_ms(), batch.last_timestamp);
+[[gnu::always_inline]] inline bool Accumulator::encode(ProducerBatch& batch, const Outbound& record) const {
   const int32_t index = batch.builder.count();
-  if (!batch.builder.append(timestamp, record.key, record.value, record.headers)) return false;
+  int64_t timestamp = record.timestamp_ms;
+  if (timestamp < 0) {
+    if ((index & (options_.stamped_at_once - 1)) == 0 || batch.clock_ms < 0) batch.clock_ms = wall_clock_ms();
+    // A clock that is set back does not make a batch's records go back (but one's own timestamps may).
+    timestamp = index == 0 ? batch.clock_ms : std::max(batch.clock_ms, batch.last_timestamp);
+  }
+  if (!batch.builder.append(timestamp, record.key, record.value, record.headers)) [[unlikely]] return false;
   batch.last_timestamp = timestamp;
-  if (notes) batch.notes.add(index, record.tag, timestamp);
+  if (options_.notes) batch.notes.add(index, record.tag, timestamp);
+  if (options_.sums && batch.builder.unsummed() >= summed_at_once) [[unlikely]] batch.builder.sum();
   return true;
 }
 
@@ -131,7 +144,7 @@ Sending Accumulator::append_to(Topic& topic, const Slots& slots, Slot& first, Bi
     entered.enter(slot->lock);
   }
   const Sending outcome = open_batch(*slot, need);
-  if (outcome == Sending::sent) KQ_CHECK(encode(*slot->open, record, options_.notes)), list(*slot);
+  if (outcome == Sending::sent) KQ_CHECK(encode(*slot->open, record)), list(*slot);
   entered.leave();
   if (outcome == Sending::memory_full) starved_.store(true, std::memory_order_seq_cst), wake_once();
   else if (closed_.load(std::memory_order_seq_cst)) wake_once();       // meanwhile: the last look may have been taken
@@ -141,10 +154,10 @@ Sending Accumulator::append_to(Topic& topic, const Slots& slots, Slot& first, Bi
 }
 
 bool Accumulator::append_grown(ProducerBatch& open, const Outbound& record, size_t need) {
-  if (encode(open, record, options_.notes)) return true;
+  if (encode(open, record)) return true;
   const size_t bytes = open.builder.size() + need;
   if (bytes > options_.batch_bytes || !open.grow(bytes, options_.batch_bytes)) return false;
-  KQ_CHECK(encode(open, record, options_.notes));
+  KQ_CHECK(encode(open, record));
   return true;
 }
 
@@ -223,7 +236,7 @@ Error Accumulator::explain(Sending outcome, const Outbound& record) const {
     case Sending::refused: break;
   }
   std::shared_lock hold(topics_lock_);
-  const auto found = topics_.find(record.topic);
+  const auto found = topics_.find(topic);
   if (found != topics_.end() && found->second->failure) return *found->second->failure;
   if (const size_t need = bytes_needed(record); need > options_.record_bytes_max) {
     return {static_cast<int32_t>(Code::message_too_large), "a record of " + std::to_string(need) + " bytes is larger than max.request.size=" +

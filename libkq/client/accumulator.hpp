@@ -1,6 +1,7 @@
 // Where the application's threads leave their records: the open batches, and the list of partitions that the loop should look at.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <functional>
@@ -33,6 +34,10 @@ struct AccumulatorOptions {
   size_t record_bytes_max = 1 << 20;
   Duration linger{5ms};
   bool notes = true;                                 // tags and timestamps, for deliveries
+  // Records without a timestamp read the clock once for so many of a batch: no batch is open for longer than it lingers, which is not
+  // much more than a tick of that clock.  A power of two; 1 where batches linger for long.
+  int32_t stamped_at_once = 1;
+  bool sums = true;                                  // batches are sent as they are: their check sums are taken as they grow
   int busy_from = 2;                                 // requests in flight from which a leader needs no waking for one more
   uint64_t seed = 1;
 };
@@ -96,6 +101,7 @@ class Accumulator {
   struct Topic {
     explicit Topic(std::string_view name) : name(std::make_shared<const std::string>(name)) {}
     const std::shared_ptr<const std::string> name;
+    const char* const text = name->c_str();
     std::atomic<const Slots*> slots{nullptr};        // replaced as a whole; the old ones are kept
     std::atomic<uint32_t> keyless{0};                // where records without a key go at the moment
     std::vector<std::unique_ptr<const Slots>> kept;
@@ -109,6 +115,7 @@ class Accumulator {
     bool operator<(const Due& other) const { return at > other.at; }
   };
 
+  Topic& recall(const char* name);
   Topic& find_topic(std::string_view name);
   void ask_for(const Topic&);
   Slot* choose(Topic&, const Slots&, const Outbound&);
@@ -116,7 +123,7 @@ class Accumulator {
   bool append_grown(ProducerBatch&, const Outbound&, size_t need);
   void close_open(Slot&);
   Sending open_batch(Slot&, size_t need);
-  static bool encode(ProducerBatch&, const Outbound&, bool notes);
+  bool encode(ProducerBatch&, const Outbound&) const;
   void next_keyless(Topic&, const Slots&);
   void list(Slot&);
   void tell(const Slot& full);
@@ -133,7 +140,7 @@ class Accumulator {
   const std::shared_ptr<SendMemory> memory_;
   const std::function<void()> wake_;
   const std::function<void(const std::string&)> want_topic_;
-  std::atomic<Topic*> last_topic_{nullptr};
+  std::array<std::atomic<Topic*>, 16> recalled_{};   // by where their names last lay
   mutable std::shared_mutex topics_lock_;
   std::map<std::string, std::unique_ptr<Topic>, std::less<>> topics_;
 

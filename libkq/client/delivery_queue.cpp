@@ -6,13 +6,10 @@ void DeliveryQueue::put(const BatchRef& batch) {
   const bool wanted = report_ == DeliveryReport::all || (report_ == DeliveryReport::errors && batch->error);
   if (!wanted) return;
   memory_->deliveries.charge(batch->delivery_bytes());
-  {
-    std::lock_guard hold(lock_);
-    finished_.push_back(batch);
-    count_.store(finished_.size(), std::memory_order_release);
-    beacon_.light(true);
-  }
-  arrived_.ring();
+  std::lock_guard hold(lock_);
+  finished_.push_back(batch);
+  count_.store(finished_.size(), std::memory_order_release);
+  beacon_.light(true);
 }
 
 BatchRef DeliveryQueue::take() {

@@ -14,7 +14,7 @@ namespace kq::client {
 class DeliveryQueue {
  public:
   DeliveryQueue(DeliveryReport report, std::shared_ptr<SendMemory> memory) : report_(report), memory_(std::move(memory)) {}
-  void put(const BatchRef&);                         // drops what is not to be reported
+  void put(const BatchRef&);                         // drops what is not to be reported; whoever puts rings `arrived`
   BatchRef take();                                   // null: nothing
   bool empty() const { return count_.load(std::memory_order_acquire) == 0; }
   int descriptor();                                  // readable while there is something; made when first asked for

@@ -29,7 +29,7 @@ struct SendMemory {
 
 // A record to be sent: views that live for the call.
 struct Outbound {
-  std::string_view topic{};
+  const char* topic = "";
   int32_t partition = -1;                            // -1: by the key
   int64_t timestamp_ms = -1;                         // -1: now
   Bytes key{};                                       // data() null: none
@@ -42,8 +42,8 @@ struct Outbound {
 // most of a batch share theirs.
 class BatchNotes {
  public:
-  void add(int32_t index, uint64_t tag, int64_t timestamp) {
-    if (timestamp != last_timestamp_ || index == 0) runs_.push_back({index, timestamp}), last_timestamp_ = timestamp;
+  [[gnu::always_inline]] void add(int32_t index, uint64_t tag, int64_t timestamp) {
+    if (timestamp != last_timestamp_ || index == 0) [[unlikely]] add_run(index, timestamp);
     if (tag != 0 || !tags_.empty()) add_tag(index, tag);
   }
   uint64_t tag(int32_t index) const { return static_cast<size_t>(index) < tags_.size() ? tags_[static_cast<size_t>(index)] : 0; }
@@ -56,6 +56,10 @@ class BatchNotes {
     int32_t first;
     int64_t timestamp;
   };
+  void add_run(int32_t index, int64_t timestamp) {
+    runs_.push_back({index, timestamp});
+    last_timestamp_ = timestamp;
+  }
   void add_tag(int32_t index, uint64_t tag) {
     if (tags_.empty()) tags_.reserve(std::max(records_expected_, static_cast<size_t>(index) + 1));
     tags_.resize(static_cast<size_t>(index));        // those before the first tag have none
@@ -97,6 +101,7 @@ struct ProducerBatch : SenderHook {
   std::shared_ptr<const std::string> topic;
   int32_t partition = -1;
   int64_t last_timestamp = no_timestamp;             // of the last record appended
+  int64_t clock_ms = -1;                             // when it was last looked at
 
   // ---- the sender's ----
   Lane* lane = nullptr;

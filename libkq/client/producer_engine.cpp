@@ -23,12 +23,16 @@ int level_of(const Config& config) {
   }
 }
 
+constexpr Duration short_linger = 5ms;
+
 AccumulatorOptions accumulator_options(const Config& config) {
   AccumulatorOptions options;
   options.batch_bytes = static_cast<size_t>(config.batch_bytes);
   options.record_bytes_max = static_cast<size_t>(config.request_bytes_max);
   options.linger = config.linger;
   options.notes = config.delivery_report != DeliveryReport::none;
+  if (config.linger <= short_linger) options.stamped_at_once = 8;
+  options.sums = config.compression == Compression::none;
   options.busy_from = std::min(options.busy_from, config.in_flight_max);
   options.seed = system_random_u64();
   return options;
@@ -128,6 +132,7 @@ void ProducerEngine::run(Sender::Event event) {
   running_ = false;
   for (Connection* connection : written_) connection->release();
   written_.clear();
+  tell();
   arm_timer();
 }
 
@@ -135,6 +140,7 @@ void ProducerEngine::arm_timer() {
   Instant next = Instant::max();
   if (const auto deadline = sender_.deadline()) next = *deadline;
   if (const auto deadline = accumulator_.deadline()) next = std::min(next, *deadline);
+  if (untold_ && tell_by_ != Instant{}) next = std::min(next, tell_by_);
   if (next == Instant::max() || stopped()) return timer_.disarm();
   if (!timer_.armed() || next < timer_.deadline()) timer_.arm(next);   // one that fires early does no harm
 }
@@ -274,9 +280,27 @@ awaitable<void> ProducerEngine::ask_producer_id(std::shared_ptr<ProducerEngine> 
 void ProducerEngine::act(const Sender::Finished& finished) {
   const BatchRef& batch = finished.batch;
   accumulator_.finished(*batch);
+  untold_bytes_ += batch->block.bytes().size();
   if (batch->error) batch->block.leave_budget();         // a failed one keeps its records, as part of its delivery
   else batch->block = {};
   deliveries_.put(batch);
+  untold_ = true;
+}
+
+// Wakes whoever waits for room, deliveries or a flush.  While most of buffer.memory is taken and more answers are to come, a thread that
+// is woken for each would go back to sleep after a batch: then it is woken for several at once, soon.
+void ProducerEngine::tell() {
+  if (!untold_) return;
+  const Budget& budget = memory_->records;
+  const bool more_to_come = sender_.requests_in_flight() > 0 && budget.used() > budget.limit() / 2;
+  if (more_to_come && untold_bytes_ < budget.limit() / told_at_once) {
+    if (tell_by_ == Instant{}) tell_by_ = Clock::now() + telling_wait_max;
+    if (Clock::now() < tell_by_) return;
+  }
+  untold_ = false;
+  untold_bytes_ = 0;
+  tell_by_ = {};
+  deliveries_.arrived().ring();
   memory_->room.ring();
   progress_.ring();
 }

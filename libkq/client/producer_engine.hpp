@@ -58,6 +58,7 @@ class ProducerEngine final : public ClusterObserver, public std::enable_shared_f
   void learn_leaders(const ProduceResponse&);
   static awaitable<void> ask_producer_id(std::shared_ptr<ProducerEngine>);
   void arm_timer();
+  void tell();
   void topic_is(const std::string& name, const Topic&);
   void set_trouble(std::optional<Error>);
 
@@ -74,6 +75,11 @@ class ProducerEngine final : public ClusterObserver, public std::enable_shared_f
   std::vector<Connection*> written_;                   // by the step under way: all its requests leave in one write
   std::vector<BatchRef> collected_;
   std::set<std::string> topics_;                       // wanted of the cluster
+  static constexpr size_t told_at_once = 16;           // that part of buffer.memory
+  static constexpr Duration telling_wait_max = 1ms;
+  bool untold_ = false;                                // batches have finished, and nobody was woken
+  size_t untold_bytes_ = 0;
+  Instant tell_by_{};
   Bell progress_;
   std::atomic<bool> stopped_{false};
 

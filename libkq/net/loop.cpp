@@ -17,8 +17,6 @@ namespace {
 constexpr int events_max = 256;                // taken from the kernel in one call
 constexpr int ready_max = 1024;                // handlers run before the descriptors are looked at again
 
-std::atomic<uint64_t> fork_count{0};
-
 void count_forks_once() {
   static const int registered = pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1, std::memory_order_relaxed); });
   (void)registered;
@@ -29,11 +27,6 @@ timespec to_timespec(Duration d) {
 }
 
 }  // namespace
-
-uint64_t fork_generation() {
-  count_forks_once();
-  return fork_count.load(std::memory_order_relaxed);
-}
 
 void Timer::arm(Instant deadline) {
   disarm();
@@ -46,6 +39,7 @@ void Timer::disarm() {
 }
 
 Loop::Loop(Kind kind) : kind_(kind), context_(1), work_(context_.get_executor()), fork_generation_(kq::fork_generation()) {
+  count_forks_once();
   if (kind_ == Kind::simulated) return;
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

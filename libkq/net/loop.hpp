@@ -148,6 +148,7 @@ class LoopThread {
 };
 
 // How often this process is a fork of a fork; a handle that remembers another number was made in a parent.
-uint64_t fork_generation();
+inline std::atomic<uint64_t> fork_count{0};        // counted from the first loop on
+inline uint64_t fork_generation() { return fork_count.load(std::memory_order_relaxed); }
 
 }  // namespace kq

@@ -4,40 +4,14 @@
 #include "libkq/record/crc32c.hpp"
 
 namespace kq {
-namespace {
 
-// length, attributes, timestamp delta, offset delta, key length, value length, header count
-constexpr size_t record_overhead_max = 5 * varint_bytes_max + varlong_bytes_max + 1;
-constexpr int32_t null_size = -1;
-
-int64_t minus(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b)); }
-
-int32_t size_of(Bytes bytes) { return bytes.data() == nullptr ? null_size : static_cast<int32_t>(bytes.size()); }
-
-std::byte* copy(std::byte* at, Bytes bytes) {
-  if (bytes.empty()) return at;
-  std::memcpy(at, bytes.data(), bytes.size());
-  return at + bytes.size();
-}
-
-std::byte* write_bytes(std::byte* at, Bytes bytes) { return copy(write_varint(at, size_of(bytes)), bytes); }
-
-std::byte* write_headers(std::byte* at, std::span<const RecordHeader> headers) {
+std::byte* BatchBuilder::write_headers(std::byte* at, std::span<const RecordHeader> headers) {
   for (const RecordHeader& header : headers) {
     const Bytes key = as_bytes(header.key);
-    at = write_varint(at, static_cast<int32_t>(key.size()));  // never null
-    at = copy(at, key);
+    at = copy(write_varint(at, static_cast<int32_t>(key.size())), key);  // never null
     at = write_bytes(at, header.value);
   }
   return at;
-}
-
-}  // namespace
-
-size_t BatchBuilder::record_bytes_max(size_t key, size_t value, std::span<const RecordHeader> headers) {
-  size_t size = record_overhead_max + key + value;
-  for (const RecordHeader& header : headers) size += 2 * varint_bytes_max + header.key.size() + header.value.size();
-  return size;
 }
 
 BatchBuilder::BatchBuilder(MutableBytes block)
@@ -47,37 +21,12 @@ BatchBuilder::BatchBuilder(MutableBytes block)
 
 bool BatchBuilder::append_at(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value,
                              std::span<const RecordHeader> headers) {
-  const size_t size_max = record_bytes_max(key.size(), value.size(), headers);
-  if (size_max > room()) return false;
-  if (count_ == 0) {
-    if (!base_is_set_) base_timestamp_ = timestamp;
-    max_timestamp_ = timestamp;
-  }
-  // The length stands in front and is known behind.  It nearly always takes as many bytes as the longest that it could be; where it
-  // does not, the record moves up.
-  const size_t length_size = varint_size(static_cast<int32_t>(size_max));
-  std::byte* const body = at_ + length_size;
-  std::byte* at = body;
-  *at++ = std::byte{0};  // attributes: unused
-  at = write_varlong(at, minus(timestamp, base_timestamp_));
-  at = write_varint(at, offset_delta);
-  at = write_bytes(at, key);
-  at = write_bytes(at, value);
-  at = write_varint(at, static_cast<int32_t>(headers.size()));
-  if (!headers.empty()) at = write_headers(at, headers);
-  const auto length = static_cast<int32_t>(at - body);
-  if (varint_size(length) != length_size) [[unlikely]] {
-    const size_t spare = length_size - varint_size(length);
-    std::memmove(body - spare, body, static_cast<size_t>(length));
-    at -= spare;
-  }
-  write_varint(at_, length);
-  at_ = at;
+  return put(offset_delta, timestamp, key, value, headers);
+}
 
-  if (timestamp > max_timestamp_) max_timestamp_ = timestamp;
-  next_offset_delta_ = offset_delta + 1;
-  ++count_;
-  return true;
+void BatchBuilder::sum() {
+  records_sum_ = crc32c(records_sum_, {block_ + summed_, at_});
+  summed_ = size();
 }
 
 void BatchBuilder::move_to(MutableBytes bigger) {
@@ -111,11 +60,13 @@ void BatchBuilder::write_header(std::byte* header, size_t size, const BatchField
   store_be(header + batch_at::producer_epoch, fields.producer_epoch);
   store_be(header + batch_at::base_sequence, fields.base_sequence);
   store_be(header + batch_at::count, count_);
-  set_crc({header, size});
 }
 
 Bytes BatchBuilder::seal(const BatchFields& fields) {
   write_header(block_, size(), fields, Codec::none);
+  sum();
+  const uint32_t header_sum = crc32c({block_ + batch_at::attributes, block_ + batch_at::records});
+  store_be(block_ + batch_at::crc, crc32c_joined(header_sum, records_sum_, size() - batch_at::records));
   return {block_, size()};
 }
 
@@ -125,6 +76,7 @@ Result<Bytes> BatchBuilder::seal(const BatchFields& fields, Codec codec, int lev
   into.commit(batch_header_size);
   KQ_TRY(compressor.compress(codec, level, {block_ + batch_header_size, at_}, into));
   write_header(into.mutable_bytes().data(), into.size(), fields, codec);
+  set_crc(into.mutable_bytes());
   return into.bytes();
 }
 

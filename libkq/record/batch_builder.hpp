@@ -8,6 +8,7 @@
 #include "libkq/record/batch.hpp"
 #include "libkq/record/block.hpp"
 #include "libkq/record/record.hpp"
+#include "libkq/record/varint.hpp"
 
 namespace kq {
 
@@ -47,9 +48,7 @@ class BatchBuilder {
 
   // A key or value whose data() is null is null.  The offset delta is the count so far, or what append_at is given: larger than
   // the one before.  False: no room, and nothing has changed.
-  bool append(int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {}) {
-    return append_at(next_offset_delta_, timestamp, key, value, headers);
-  }
+  bool append(int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {});
   bool append_at(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers = {});
 
   // Of an empty batch: the time that its records count from, where that is not the first one's.
@@ -57,6 +56,10 @@ class BatchBuilder {
     base_timestamp_ = ms;
     base_is_set_ = true;
   }
+
+  // The check sum of an uncompressed batch can be taken as it grows, while its bytes are still in the cache.
+  size_t unsummed() const { return size() - summed_; }
+  void sum();
 
   size_t size() const { return static_cast<size_t>(at_ - block_); }  // header and records, uncompressed
   size_t room() const { return static_cast<size_t>(end_ - at_); }
@@ -76,6 +79,10 @@ class BatchBuilder {
 
  private:
   void write_header(std::byte* header, size_t size, const BatchFields&, Codec) const;
+  bool put(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value, std::span<const RecordHeader> headers);
+  static std::byte* copy(std::byte* to, Bytes);
+  static std::byte* write_bytes(std::byte* to, Bytes);
+  static std::byte* write_headers(std::byte* to, std::span<const RecordHeader>);
 
   std::byte* block_;
   std::byte* at_;
@@ -85,7 +92,79 @@ class BatchBuilder {
   int64_t base_timestamp_ = no_timestamp;
   int64_t max_timestamp_ = no_timestamp;
   bool base_is_set_ = false;
+  size_t summed_ = batch_header_size;  // up to here records_sum_ covers the records
+  uint32_t records_sum_ = 0;
 };
+
+// ---- the way of every record -----------------------------------------------------------------------------------------------
+//
+// Inlined into whoever appends: spans that are handed over in memory are read back as one piece before their halves have arrived there,
+// which stalls for longer than the rest takes.
+
+[[gnu::always_inline]] inline size_t BatchBuilder::record_bytes_max(size_t key, size_t value, std::span<const RecordHeader> headers) {
+  // length, attributes, timestamp delta, offset delta, key length, value length, header count
+  size_t size = 5 * varint_bytes_max + varlong_bytes_max + 1 + key + value;
+  for (const RecordHeader& header : headers) size += 2 * varint_bytes_max + header.key.size() + header.value.size();
+  return size;
+}
+
+// A call of memcpy costs as much as copying this little.
+[[gnu::always_inline]] inline std::byte* BatchBuilder::copy(std::byte* to, Bytes from) {
+  constexpr size_t piece = 16, most = 256;
+  const size_t size = from.size();
+  if (size >= piece && size <= most) [[likely]] {
+    for (size_t at = 0; at + piece < size; at += piece) std::memcpy(to + at, from.data() + at, piece);
+    std::memcpy(to + size - piece, from.data() + size - piece, piece);
+  } else if (size > 0) {
+    std::memcpy(to, from.data(), size);
+  }
+  return to + size;
+}
+
+[[gnu::always_inline]] inline std::byte* BatchBuilder::write_bytes(std::byte* to, Bytes bytes) {
+  constexpr int32_t null_size = -1;
+  return copy(write_varint(to, bytes.data() == nullptr ? null_size : static_cast<int32_t>(bytes.size())), bytes);
+}
+
+[[gnu::always_inline]] inline bool BatchBuilder::put(int32_t offset_delta, int64_t timestamp, Bytes key, Bytes value,
+                                                     std::span<const RecordHeader> headers) {
+  const size_t size_max = record_bytes_max(key.size(), value.size(), headers);
+  if (size_max > room()) [[unlikely]] return false;
+  if (count_ == 0) [[unlikely]] {
+    if (!base_is_set_) base_timestamp_ = timestamp;
+    max_timestamp_ = timestamp;
+  }
+  // The length stands in front and is known behind.  It nearly always takes as many bytes as the longest that it could be; where it
+  // does not, the record moves up.
+  const size_t length_size = varint_size(static_cast<int32_t>(size_max));
+  std::byte* const body = at_ + length_size;
+  std::byte* at = body;
+  *at++ = std::byte{0};  // attributes: unused
+  at = write_varlong(at, static_cast<int64_t>(static_cast<uint64_t>(timestamp) - static_cast<uint64_t>(base_timestamp_)));
+  at = write_varint(at, offset_delta);
+  at = write_bytes(at, key);
+  at = write_bytes(at, value);
+  at = write_varint(at, static_cast<int32_t>(headers.size()));
+  if (!headers.empty()) [[unlikely]] at = write_headers(at, headers);
+  const auto length = static_cast<int32_t>(at - body);
+  if (varint_size(length) != length_size) [[unlikely]] {
+    const size_t spare = length_size - varint_size(length);
+    std::memmove(body - spare, body, static_cast<size_t>(length));
+    at -= spare;
+  }
+  write_varint(at_, length);
+  at_ = at;
+
+  if (timestamp > max_timestamp_) max_timestamp_ = timestamp;
+  next_offset_delta_ = offset_delta + 1;
+  ++count_;
+  return true;
+}
+
+[[gnu::always_inline]] inline bool BatchBuilder::append(int64_t timestamp, Bytes key, Bytes value,
+                                                        std::span<const RecordHeader> headers) {
+  return put(next_offset_delta_, timestamp, key, value, headers);
+}
 
 // The same with memory of its own that grows as it must: for what a broker writes itself (metadata, offsets, transactions,
 // markers), where a batch has to hold what it has to hold.  Reusable: clear() keeps the memory.

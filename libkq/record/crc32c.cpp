@@ -30,6 +30,27 @@ constexpr Tables make_tables() {
 
 constexpr Tables tables = make_tables();
 
+// Polynomials modulo Castagnoli's, the highest power in the lowest bit.
+constexpr uint32_t x_to_the_0 = 0x80000000;
+
+constexpr uint32_t times(uint32_t a, uint32_t b) {
+  uint32_t product = 0;
+  for (; a; a <<= 1) {
+    product ^= b & (0 - (a >> 31));
+    b = (b >> 1) ^ (polynomial & (0 - (b & 1)));
+  }
+  return product;
+}
+
+// Of each power of two, n: x^(8 * n), by which n zero bytes multiply a crc.
+constexpr auto shifts = [] {
+  std::array<uint32_t, 64> of_bits{};
+  uint32_t power = x_to_the_0 >> 8;
+  for (uint32_t& shift : of_bits) shift = power, power = times(power, power);
+  return of_bits;
+}();
+
+
 uint64_t load_le64(const uint8_t* at) {
   uint64_t word;
   std::memcpy(&word, at, sizeof word);
@@ -37,6 +58,12 @@ uint64_t load_le64(const uint8_t* at) {
 }
 
 }  // namespace
+
+uint32_t crc32c_joined_table(uint32_t first, uint32_t second, size_t second_bytes) {
+  for (size_t bit = 0; second_bytes >> bit; ++bit)
+    if (second_bytes >> bit & 1) first = times(first, shifts[bit]);
+  return first ^ second;
+}
 
 // Slicing by eight: one table a byte of the word, so that the eight look-ups do not wait for each other.
 uint32_t crc32c_table(uint32_t crc, Bytes data) {
@@ -65,11 +92,33 @@ constexpr uint32_t x_to_the(uint64_t power) {
 
 // The crc of what `crc` stands for followed by `bytes` zeros: a carry-less product, reduced by the crc instruction itself.  The
 // reversed order of bits costs one power of x and the instruction another 32, so the factor is x^(8 * bytes - 33).
+__attribute__((target("sse4.2,pclmul"))) inline uint64_t shifted_by(uint32_t factor, uint64_t crc) {
+  const __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128(static_cast<int64_t>(crc)), _mm_cvtsi64_si128(factor), 0);
+  return _mm_crc32_u64(0, static_cast<uint64_t>(_mm_cvtsi128_si64(product)));
+}
+
 template <size_t bytes>
 __attribute__((target("sse4.2,pclmul"))) inline uint64_t shifted(uint64_t crc) {
   constexpr uint32_t factor = x_to_the(8 * bytes - 33);
-  const __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128(static_cast<int64_t>(crc)), _mm_cvtsi64_si128(factor), 0);
-  return _mm_crc32_u64(0, static_cast<uint64_t>(_mm_cvtsi128_si64(product)));
+  return shifted_by(factor, crc);
+}
+
+// The factors of the powers of two from 8 bytes on; fewer than that many are zero bytes given to the instruction.
+constexpr size_t word_bits = 3;
+constexpr auto factors = [] {
+  std::array<uint32_t, 64 - word_bits> of_bits{};
+  uint32_t power = x_to_the((8 << word_bits) - 33);
+  for (uint32_t& factor : of_bits) factor = power, power = times(times(power, power), x_to_the(33));
+  return of_bits;
+}();
+
+__attribute__((target("sse4.2,pclmul"))) uint32_t shifted_by_hardware(uint32_t seed, size_t bytes) {
+  uint64_t crc = seed;
+  for (size_t left = bytes % (1 << word_bits); left > 0; --left) crc = _mm_crc32_u8(static_cast<uint32_t>(crc), 0);
+  bytes >>= word_bits;
+  for (size_t bit = 0; bytes >> bit; ++bit)
+    if (bytes >> bit & 1) crc = shifted_by(factors[bit], crc);
+  return static_cast<uint32_t>(crc);
 }
 
 // The instruction takes one word a cycle but answers after three: three streams, side by side, keep it busy.
@@ -129,5 +178,12 @@ uint32_t choose(uint32_t crc, Bytes data) {
 }  // namespace
 
 uint32_t crc32c(uint32_t crc, Bytes data) { return way.load(std::memory_order_relaxed)(crc, data); }
+
+uint32_t crc32c_joined(uint32_t first, uint32_t second, size_t second_bytes) {
+#if defined(__x86_64__)
+  if (crc32c_has_hardware()) return shifted_by_hardware(first, second_bytes) ^ second;
+#endif
+  return crc32c_joined_table(first, second, second_bytes);
+}
 
 }  // namespace kq

@@ -1,11 +1,23 @@
 #include "libkq/client/accumulator.hpp"
 
+#include <cstdlib>
+#include <new>
 #include <set>
 
 #include "tests/unit/cmocka.hpp"
 
 using namespace kq;
 using namespace kq::client;
+
+// Every allocation of this program, counted.
+static size_t allocations = 0;
+void* operator new(size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -268,6 +280,38 @@ static void a_clock_set_back_does_not_show_in_a_batch(void**) {
   assert_int_equal(desk.taken.front()->notes.timestamp(1), desk.time.wall_ms + 1000);
 }
 
+/* What is allocated is allocated for a batch, never for a record. */
+static void records_allocate_nothing(void**) {
+  Desk desk;
+  const std::string value(100, 'v');
+  size_t before = 0, batches = 0, records = 0;
+  std::vector<BatchRef> taken;
+  for (uint64_t round = 0; round < 20; ++round) {
+    if (round == 10) before = allocations, batches = records = 0;
+    for (uint64_t i = 1; i <= 1000; ++i, ++records) assert_true(desk.send(value, {}, -1, i) == Sending::sent);
+    desk.accumulator.collect(Clock::now(), taken);
+    for (const BatchRef& batch : taken) desk.accumulator.finished(*batch);
+    batches += taken.size();
+    taken.clear();
+  }
+  assert_true(batches > 0 && records > 100 * batches);
+  assert_true(allocations - before <= 4 * batches);        // the batch, its list of timestamps, its list of tags, and a node of a queue
+}
+
+static void records_of_a_batch_may_share_a_look_at_the_clock(void**) {
+  AccumulatorOptions options;
+  options.stamped_at_once = 4;
+  Desk desk(1, options);
+  const int64_t start = desk.time.wall_ms;
+  for (int i = 0; i < 9; ++i) desk.send("v"), desk.time.wall_ms += 10;
+  desk.time.monotonic = 5ms;
+  desk.collect();
+  const BatchNotes& notes = desk.taken.front()->notes;
+  assert_int_equal(notes.timestamp(3) - start, 0);
+  assert_int_equal(notes.timestamp(4) - start, 40);
+  assert_int_equal(notes.timestamp(8) - start, 80);
+}
+
 static void after_close_nothing_is_taken(void**) {
   Desk desk;
   desk.accumulator.close();
@@ -300,6 +344,8 @@ int main() {
       cmocka_unit_test(a_flush_takes_what_was_there_before_it),
       cmocka_unit_test(what_is_noted_comes_back),
       cmocka_unit_test(a_clock_set_back_does_not_show_in_a_batch),
+      cmocka_unit_test(records_allocate_nothing),
+      cmocka_unit_test(records_of_a_batch_may_share_a_look_at_the_clock),
       cmocka_unit_test(after_close_nothing_is_taken),
       cmocka_unit_test(more_partitions_may_come),
   };

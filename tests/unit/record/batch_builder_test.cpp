@@ -136,6 +136,22 @@ static void sealing_again_changes_the_header_alone(void**) {
   assert_memory_equal(second.data() + batch_at::records, before.data() + batch_at::records, before.size() - batch_at::records);
 }
 
+/* The sum may be taken piece by piece, in another block from some record on, and has to be the same. */
+static void a_batch_can_be_summed_as_it_grows(void**) {
+  std::vector<std::byte> small(2000), large(4000);
+  BatchBuilder builder(small);
+  for (int i = 0; builder.append(i, as_bytes("key"), Bytes(large).first(static_cast<size_t>(i)));)
+    if (++i % 7 == 0) builder.sum();
+  builder.move_to(large);
+  assert_true(builder.append(1, {}, as_bytes("last")));
+  assert_true(builder.unsummed() > 0);
+  assert_true(BatchView(builder.seal({.producer_id = 5})).check_crc());
+  assert_int_equal(builder.unsummed(), 0);
+  builder.clear();
+  assert_true(builder.append(1, {}, as_bytes("another")));
+  assert_true(BatchView(builder.seal({})).check_crc());
+}
+
 static void random_records_come_back_under_every_codec(void**) {
   Random random(20);
   Compressor compressor;
@@ -196,6 +212,7 @@ int main() {
       cmocka_unit_test(a_batch_moves_to_a_bigger_block_and_goes_on),
       cmocka_unit_test(the_bound_holds_for_the_largest_numbers),
       cmocka_unit_test(sealing_again_changes_the_header_alone),
+      cmocka_unit_test(a_batch_can_be_summed_as_it_grows),
       cmocka_unit_test(random_records_come_back_under_every_codec),
   };
   return cmocka_run_group_tests_name("record.batch_builder", tests, nullptr, nullptr);

@@ -40,11 +40,23 @@ static void it_goes_on_where_it_stopped(void**) {
     assert_int_equal(crc32c(crc32c(Bytes(bytes).first(cut)), Bytes(bytes).subspan(cut)), whole);
 }
 
+/* As though one had been taken of both: with the processor's help and without. */
+static void two_are_joined(void**) {
+  const std::vector<std::byte> bytes = noise(20'000);
+  const uint32_t whole = crc32c(bytes);
+  for (size_t cut = 0; cut <= bytes.size(); cut += 61) {
+    const Bytes first = Bytes(bytes).first(cut), second = Bytes(bytes).subspan(cut);
+    assert_int_equal(crc32c_joined(crc32c(first), crc32c(second), second.size()), whole);
+    assert_int_equal(crc32c_joined_table(crc32c(first), crc32c(second), second.size()), whole);
+  }
+}
+
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(the_check_value_is_castagnolis),
       cmocka_unit_test(hardware_and_table_agree),
       cmocka_unit_test(it_goes_on_where_it_stopped),
+      cmocka_unit_test(two_are_joined),
   };
   return cmocka_run_group_tests_name("record.crc32c", tests, nullptr, nullptr);
 }
