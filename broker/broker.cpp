@@ -10,6 +10,7 @@
 #include "broker/producer_ids.hpp"
 #include "broker/server.hpp"
 #include "broker/storage.hpp"
+#include "broker/txn/transactions.hpp"
 
 namespace kq::broker {
 
@@ -23,6 +24,7 @@ Broker::Broker(Config its_config, Environment environment)
 Broker::~Broker() {
   server_.reset();
   coordinators_.clear();
+  transactions.reset();
   controller.reset();
   partitions.reset();
 }
@@ -45,6 +47,8 @@ Status Broker::start() {
   storage_->recover_in_background();
   local_controller_ = local.get();
   controller = std::move(local);
+  transactions = std::make_unique<txn::Transactions>(*this);
+  add(CoordinatorType::transaction, transactions->make_runtime());
   for (const auto& [type, runtime] : coordinators_) runtime->metadata_changed(image(), nullptr);
   server_->accept();
   env.log.info("broker", "node " + std::to_string(config.node_id) + " of cluster " + cluster_id + " serves " +
@@ -83,6 +87,7 @@ void Broker::refuse() { server_->shut(); }
 
 awaitable<void> Broker::disconnect() {
   if (server_) co_await server_->close();
+  if (transactions) co_await transactions->stop();
   for (const auto& [type, runtime] : coordinators_) runtime->stop();
   if (storage_) storage_->stop_background();
 }

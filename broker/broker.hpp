@@ -23,6 +23,10 @@ namespace kq::coordinator {
 class Runtime;
 }
 
+namespace kq::txn {
+class Transactions;
+}
+
 namespace kq::broker {
 
 // What FindCoordinator calls a key type.
@@ -70,6 +74,7 @@ struct Broker {
   std::unique_ptr<Partitions> partitions;        // those that this broker holds
   std::unique_ptr<FetchSessions> fetch_sessions;
   std::unique_ptr<ProducerIds> producer_ids;
+  std::unique_ptr<txn::Transactions> transactions;      // those that are coordinated here
   RateLimitedLog peer_log;                       // what peers can cause
 
   // nullptr: kqd has no such coordinator.

@@ -47,12 +47,17 @@ constexpr Api table[] = {
     api<DeleteRecordsRequest>(),
     api<InitProducerIdRequest>(),
     api<OffsetForLeaderEpochRequest>(),
+    api<AddPartitionsToTxnRequest>(),
+    api<AddOffsetsToTxnRequest>(),
+    api<EndTxnRequest>(),
     api<WriteTxnMarkersRequest>(),
     api<DescribeConfigsRequest>(),
     api<CreatePartitionsRequest>(),
     api<IncrementalAlterConfigsRequest>(),
     api<DescribeClusterRequest>(),
     api<DescribeProducersRequest>(),
+    api<DescribeTransactionsRequest>(),
+    api<ListTransactionsRequest>(),
     api<DescribeTopicPartitionsRequest>(),
 };
 static_assert(std::ranges::is_sorted(table, {}, &Api::key));

@@ -45,7 +45,7 @@ class Runtime {
   };
 
   explicit Runtime(Options);
-  ~Runtime();
+  virtual ~Runtime();
   Runtime(const Runtime&) = delete;
 
   // Follows the metadata: loads what this broker began to lead, unloads what it ceased to.  Without `delta` everything is looked at.  After

@@ -8,6 +8,8 @@
 
 #include "broker/session.hpp"
 #include "libkq/net/awaitable.hpp"
+#include "libkq/protocol/messages/add_offsets_to_txn.hpp"
+#include "libkq/protocol/messages/add_partitions_to_txn.hpp"
 #include "libkq/protocol/messages/api_versions.hpp"
 #include "libkq/protocol/messages/create_partitions.hpp"
 #include "libkq/protocol/messages/create_topics.hpp"
@@ -17,11 +19,14 @@
 #include "libkq/protocol/messages/describe_configs.hpp"
 #include "libkq/protocol/messages/describe_producers.hpp"
 #include "libkq/protocol/messages/describe_topic_partitions.hpp"
+#include "libkq/protocol/messages/describe_transactions.hpp"
+#include "libkq/protocol/messages/end_txn.hpp"
 #include "libkq/protocol/messages/fetch.hpp"
 #include "libkq/protocol/messages/find_coordinator.hpp"
 #include "libkq/protocol/messages/incremental_alter_configs.hpp"
 #include "libkq/protocol/messages/init_producer_id.hpp"
 #include "libkq/protocol/messages/list_offsets.hpp"
+#include "libkq/protocol/messages/list_transactions.hpp"
 #include "libkq/protocol/messages/metadata.hpp"
 #include "libkq/protocol/messages/offset_for_leader_epoch.hpp"
 #include "libkq/protocol/messages/produce.hpp"
@@ -36,7 +41,12 @@ awaitable<FetchResponse> handle(Broker&, Call&, const FetchRequest&);
 awaitable<ListOffsetsResponse> handle(Broker&, Call&, const ListOffsetsRequest&);
 awaitable<InitProducerIdResponse> handle(Broker&, Call&, const InitProducerIdRequest&);
 awaitable<OffsetForLeaderEpochResponse> handle(Broker&, Call&, const OffsetForLeaderEpochRequest&);
+awaitable<AddPartitionsToTxnResponse> handle(Broker&, Call&, const AddPartitionsToTxnRequest&);
+awaitable<AddOffsetsToTxnResponse> handle(Broker&, Call&, const AddOffsetsToTxnRequest&);
+awaitable<EndTxnResponse> handle(Broker&, Call&, const EndTxnRequest&);
 awaitable<WriteTxnMarkersResponse> handle(Broker&, Call&, const WriteTxnMarkersRequest&);
+awaitable<DescribeTransactionsResponse> handle(Broker&, Call&, const DescribeTransactionsRequest&);
+awaitable<ListTransactionsResponse> handle(Broker&, Call&, const ListTransactionsRequest&);
 awaitable<DescribeProducersResponse> handle(Broker&, Call&, const DescribeProducersRequest&);
 awaitable<MetadataResponse> handle(Broker&, Call&, const MetadataRequest&);
 awaitable<FindCoordinatorResponse> handle(Broker&, Call&, const FindCoordinatorRequest&);

@@ -9,6 +9,7 @@
 #include "broker/handlers/handlers.hpp"
 #include "broker/handlers/leader_hint.hpp"
 #include "broker/partitions.hpp"
+#include "broker/txn/transactions.hpp"
 #include "broker/worker.hpp"
 
 namespace kq::broker {
@@ -17,7 +18,7 @@ namespace {
 using Asked = ProduceRequest::PartitionProduceData;
 using Answer = ProduceResponse::PartitionProduceResponse;
 
-constexpr int16_t topic_ids_from = 13, leader_hints_from = 10, messages_from = 8;
+constexpr int16_t topic_ids_from = 13, transactions_v2_from = 12, abortable_from = 11, leader_hints_from = 10, messages_from = 8;
 constexpr int16_t acks_none = 0, acks_leader = 1, acks_all = -1;
 constexpr std::string_view admin_client_id = "__admin_client";      // Kafka's own tools may write to internal topics
 
@@ -32,6 +33,20 @@ struct Commit {
   size_t topic, index;                            // of its answer
 };
 
+// What the transaction's coordinator says of a partition's batch.
+struct Verified {
+  Code code = Code::none;
+  log::VerificationGuard guard = log::no_guard;
+};
+
+// The batch of one partition, as far as it can be told before it is validated; nothing: not of a transaction.
+std::optional<BatchView> transactional_batch(const Asked& asked) {
+  if (!asked.records || asked.records->bytes.size() < batch_header_size) return std::nullopt;
+  const BatchView batch(asked.records->bytes.first(batch_header_size));
+  if (batch.legacy() || !batch.transactional()) return std::nullopt;
+  return batch;
+}
+
 class Produce {
  public:
   Produce(Broker& broker, Call& call, const ProduceRequest& request)
@@ -40,7 +55,11 @@ class Produce {
   awaitable<ProduceResponse> run();
 
  private:
-  awaitable<void> produce(const cluster::TopicImage*, std::string_view name, const Asked&, Answer&);
+  bool transactional() const;
+  awaitable<void> verify();
+  awaitable<Verified> begin_verification(const cluster::TopicImage*, std::string_view name, const Asked&, const BatchView&);
+  const cluster::TopicImage* topic_of(const ProduceRequest::TopicProduceData&) const;
+  awaitable<void> produce(const cluster::TopicImage*, std::string_view name, const Asked&, const Verified&, Answer&);
   Code find(const cluster::TopicImage*, std::string_view name, const Asked&, std::shared_ptr<Partition>&) const;
   awaitable<Validation> validate(const TopicConfig&, Bytes records);
   void tell(Answer&, const Validation&);
@@ -53,6 +72,8 @@ class Produce {
   const ProduceRequest& request_;
   const Instant deadline_;
   ProduceResponse response_;
+  Code refused_ = Code::none;                     // the request as a whole
+  std::vector<Verified> verified_;                // of every partition, where any is of a transaction
   std::vector<Commit> commits_;
   Block rebuilt_;
   std::shared_ptr<Partition> partition_;          // the one that was last appended to
@@ -60,10 +81,11 @@ class Produce {
 };
 
 awaitable<ProduceResponse> Produce::run() {
+  if (transactional()) co_await verify();
+  size_t nth = 0;
   response_.responses.reserve(request_.topic_data.size());
   for (const auto& asked_topic : request_.topic_data) {
-    const bool by_id = call_.version >= topic_ids_from;
-    const cluster::TopicImage* topic = by_id ? call_.image->topic(asked_topic.topic_id) : call_.image->topic(asked_topic.name);
+    const cluster::TopicImage* topic = topic_of(asked_topic);
     const std::string_view name = topic ? std::string_view(topic->name) : asked_topic.name;
     auto& topic_answer = response_.responses.emplace_back();
     topic_answer.name = asked_topic.name;
@@ -74,7 +96,8 @@ awaitable<ProduceResponse> Produce::run() {
       answer.index = asked.index;
       answer.base_offset = -1;
       committed_at_ = -1;
-      co_await produce(topic, name, asked, answer);
+      const Verified verified = verified_.empty() ? Verified{} : verified_[nth++];
+      co_await produce(topic, name, asked, verified, answer);
       if (tells_leader(answer.error_code) && call_.version >= leader_hints_from)
         add_leader_hint(call_, topic ? topic->partition(asked.index) : nullptr, answer.current_leader, response_.node_endpoints);
       if (request_.acks == acks_all && committed_at_ >= 0)
@@ -90,18 +113,87 @@ awaitable<ProduceResponse> Produce::run() {
   co_return std::move(response_);
 }
 
-awaitable<void> Produce::produce(const cluster::TopicImage* topic, std::string_view name, const Asked& asked, Answer& answer) {
+const cluster::TopicImage* Produce::topic_of(const ProduceRequest::TopicProduceData& asked) const {
+  return call_.version >= topic_ids_from ? call_.image->topic(asked.topic_id) : call_.image->topic(asked.name);
+}
+
+bool Produce::transactional() const {
+  return std::ranges::any_of(request_.topic_data, [](const auto& topic) {
+    return std::ranges::any_of(topic.partition_data, [](const Asked& asked) { return transactional_batch(asked).has_value(); });
+  });
+}
+
+// Asks the coordinator about the partitions in which the transaction has nothing yet (KIP-890).
+awaitable<void> Produce::verify() {
+  if (!request_.transactional_id) co_return void(refused_ = Code::transactional_id_authorization_failed);
+  txn::Partitions wanted;
+  std::optional<txn::ProducerIdAndEpoch> producer;
+  for (const auto& asked_topic : request_.topic_data) {
+    const cluster::TopicImage* topic = topic_of(asked_topic);
+    for (const Asked& asked : asked_topic.partition_data) {
+      Verified& verified = verified_.emplace_back();
+      const auto batch = transactional_batch(asked);
+      if (!batch || !batch->has_producer_id() || !topic) continue;
+      if (producer && producer->id != batch->producer_id()) co_return void(refused_ = Code::invalid_producer_id_mapping);
+      producer = {batch->producer_id(), batch->producer_epoch()};
+      verified = co_await begin_verification(topic, topic->name, asked, *batch);
+      if (verified.guard != log::no_guard) wanted[topic->name].insert(asked.index);
+    }
+  }
+  if (wanted.empty()) co_return;
+  const txn::Transactions::Enlist request{.transactional_id = *request_.transactional_id,
+                                          .producer = *producer,
+                                          .partitions = wanted,
+                                          .joins = call_.version >= transactions_v2_from,
+                                          .knows_abortable = call_.version >= abortable_from,
+                                          .deadline = deadline_};
+  txn::Partitions missing;
+  const Code code = co_await broker_.transactions->enlist(call_.loop, request, missing);
+  if (code == Code::none) co_return;
+  size_t nth = 0;
+  for (const auto& asked_topic : request_.topic_data) {
+    const cluster::TopicImage* topic = topic_of(asked_topic);
+    const auto held = topic ? missing.find(topic->name) : missing.end();
+    for (const Asked& asked : asked_topic.partition_data) {
+      Verified& verified = verified_[nth++];
+      const bool concerned = missing.empty() || (held != missing.end() && held->second.contains(asked.index));
+      if (verified.guard != log::no_guard && concerned) verified.code = code;
+    }
+  }
+}
+
+// A partition that refuses the batch anyhow says so when it comes to that.
+awaitable<Verified> Produce::begin_verification(const cluster::TopicImage* topic, std::string_view name, const Asked& asked,
+                                                const BatchView& batch) {
+  const bool joins = call_.version >= transactions_v2_from;
+  std::shared_ptr<Partition> partition;
+  if (!joins && !broker_.config.transaction_partition_verification_enable) co_return Verified{};
+  if (find(topic, name, asked, partition) != Code::none) co_return Verified{};
+  const Code opened = co_await partition->opened(call_.loop);
+  if (opened != Code::none) co_return Verified{};
+  const auto begun = partition->begin_verification({.producer_id = batch.producer_id(),
+                                                    .epoch = batch.producer_epoch(),
+                                                    .base_sequence = batch.base_sequence(),
+                                                    .transactions_v2 = joins,
+                                                    .now_ms = wall_clock_ms()});
+  co_return Verified{Code::none, begun.guard};
+}
+
+awaitable<void> Produce::produce(const cluster::TopicImage* topic, std::string_view name, const Asked& asked, const Verified& verified,
+                                 Answer& answer) {
+  if (refused_ != Code::none) co_return fail(answer, refused_);
   Code code = find(topic, name, asked, partition_);
   if (code == Code::none && !partition_->is_open()) code = co_await partition_->opened(call_.loop);
   if (code != Code::none) co_return fail(answer, code);
-  if (request_.transactional_id) co_return fail(answer, Code::invalid_txn_state, "kqd does not have transactions yet");
+  if (verified.code != Code::none) co_return fail(answer, verified.code, "the transaction's coordinator does not know of this partition");
   if (!asked.records || asked.records->empty()) co_return fail(answer, Code::invalid_record, "there is no batch for this partition");
   const auto config = partition_->config();
   const auto validation = co_await validate(*config, asked.records->bytes);
   if (!validation.ok()) co_return tell(answer, validation);
-  if (BatchView(validation.batch).transactional())
-    co_return fail(answer, Code::transactional_id_authorization_failed, "a transactional batch in a request without a transactional id");
-  auto appended = partition_->append(validation.batch, request_.acks == acks_all, {});
+  const log::AppendOptions how{.transactions_v2 = call_.version >= transactions_v2_from,
+                               .verified_only = broker_.config.transaction_partition_verification_enable,
+                               .guard = verified.guard};
+  auto appended = partition_->append(validation.batch, request_.acks == acks_all, how);
   tell(answer, appended, *config, validation);
 }
 

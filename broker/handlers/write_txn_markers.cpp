@@ -1,11 +1,10 @@
 // WriteTxnMarkers, key 27, v1-2.  v1: flexible.  v2: the transaction's version (KIP-1228).
 //
 // Sent by another broker's transaction coordinator, and by kafka-transactions to end a transaction that hangs.
-#include <algorithm>
-
 #include "broker/broker.hpp"
 #include "broker/handlers/handlers.hpp"
-#include "broker/partitions.hpp"
+#include "broker/partition.hpp"
+#include "broker/txn/markers.hpp"
 
 namespace kq::broker {
 namespace {
@@ -21,10 +20,14 @@ struct Commit {
   size_t marker, topic, index;                    // of its answer
 };
 
-awaitable<Code> open(Broker& broker, Call& call, const cluster::TopicImage* topic, int32_t index, std::shared_ptr<Partition>& partition) {
-  partition = topic ? broker.partitions->find(topic->id, index) : nullptr;
-  if (!partition) co_return topic && topic->partition(index) ? Code::not_leader_or_follower : Code::unknown_topic_or_partition;
-  co_return co_await partition->opened(call.loop);
+// What the coordinator that asked takes as a reason to find the leader anew.
+Code told(Code code) {
+  switch (code) {
+    case Code::coordinator_not_available:
+    case Code::coordinator_load_in_progress:
+    case Code::not_coordinator: return Code::not_leader_or_follower;
+    default: return code;
+  }
 }
 
 }  // namespace
@@ -42,17 +45,13 @@ awaitable<WriteTxnMarkersResponse> handle(Broker& broker, Call& call, const Writ
     for (const auto& asked_topic : asked.topics) {
       auto& topic = marker_answer.topics.emplace_back();
       topic.name = asked_topic.name;
-      const cluster::TopicImage* image = call.image->topic(asked_topic.name);
       for (const int32_t index : asked_topic.partition_indexes) {
         Answer& answer = topic.partitions.emplace_back();
         answer.partition_index = index;
-        std::shared_ptr<Partition> partition;
-        answer.error_code = co_await open(broker, call, image, index, partition);
-        if (answer.error_code != Code::none) continue;
-        const auto appended = partition->append_marker(marker, asked.transaction_version >= epoch_bump_from);
-        answer.error_code = appended.code;
-        if (appended.code != Code::none) continue;
-        commits.push_back({std::move(partition), appended.end_offset, response.markers.size() - 1, marker_answer.topics.size() - 1,
+        auto written = co_await txn::write_marker(broker, call.loop, asked_topic.name, index, marker, asked.transaction_version >= epoch_bump_from);
+        answer.error_code = told(written.code);
+        if (!written.partition) continue;
+        commits.push_back({std::move(written.partition), written.end_offset, response.markers.size() - 1, marker_answer.topics.size() - 1,
                            topic.partitions.size() - 1});
       }
     }

@@ -1,6 +1,7 @@
 """What the tests fetch once through Maven and pip, and where it lies."""
 
 import fcntl
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -65,6 +66,17 @@ def venv():
         )
 
     return once(f"venv-{sys.version_info[0]}.{sys.version_info[1]}", make)
+
+
+def franz():
+    """The program that speaks with franz-go, built anew when its source has changed."""
+    source = HERE / "franz"
+    name = hashlib.sha256(b"".join((source / part).read_bytes() for part in ("main.go", "go.mod"))).hexdigest()[:16]
+
+    def make(path):
+        subprocess.run(["go", "build", "-o", str(path), "."], check=True, cwd=source, stdout=sys.stderr)
+
+    return once(f"franz-{name}", make)
 
 
 def run_in_venv(script):

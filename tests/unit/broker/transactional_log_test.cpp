@@ -27,7 +27,9 @@ struct Topic {
   void write(const Written& written, int16_t epoch = 0) {
     auto batch = batch_of({.values = written.values,
                            .fields = {.producer_id = written.producer_id, .producer_epoch = epoch, .base_sequence = written.sequence, .transactional = true}});
-    const auto appended = bed.broker->partitions->find(id, 0)->append(batch, true, {});
+    const auto partition = bed.broker->partitions->find(id, 0);
+    assert_true(partition->open_now().ok());
+    const auto appended = partition->append(batch, true, {});
     assert_true(appended.code == Code::none);
   }
 

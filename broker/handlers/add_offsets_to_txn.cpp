@@ -1,0 +1,33 @@
+// AddOffsetsToTxn, key 25, v0-4.  v2: PRODUCER_FENCED.  v3: flexible.  v4: TRANSACTION_ABORTABLE.
+#include "broker/broker.hpp"
+#include "broker/coordinator/runtime.hpp"
+#include "broker/handlers/handlers.hpp"
+#include "broker/txn/transactions.hpp"
+
+namespace kq::broker {
+namespace {
+
+constexpr int16_t fenced_from = 2;
+
+}  // namespace
+
+awaitable<AddOffsetsToTxnResponse> handle(Broker& broker, Call& call, const AddOffsetsToTxnRequest& request) {
+  AddOffsetsToTxnResponse response;
+  const coordinator::Runtime* groups = broker.coordinator(CoordinatorType::group);
+  const int32_t index = groups ? groups->partition_of(request.group_id) : -1;
+  if (request.transactional_id.empty()) {
+    response.error_code = Code::invalid_request;
+  } else if (index < 0) {
+    response.error_code = Code::coordinator_not_available;
+  } else {
+    const txn::Partitions partitions{{groups->topic(), {index}}};
+    const txn::Transactions::Add add{.transactional_id = request.transactional_id,
+                                     .producer = {request.producer_id, request.producer_epoch},
+                                     .partitions = partitions};
+    const Code code = co_await broker.transactions->add_partitions(call.loop, add);
+    response.error_code = code == Code::producer_fenced && call.version < fenced_from ? Code::invalid_producer_epoch : code;
+  }
+  co_return response;
+}
+
+}  // namespace kq::broker
