@@ -43,6 +43,7 @@ Status Broker::start() {
                                                    .publish = [this](auto next, const cluster::Delta& delta) { publish(std::move(next), delta); }}));
   KQ_TRY(local->start(advertised()));
   image_.store(local->image(), std::memory_order_release);
+  server_->configure(*image());
   storage_->apply(*image(), nullptr);
   storage_->recover_in_background();
   local_controller_ = local.get();
@@ -67,6 +68,8 @@ std::vector<Listener> Broker::advertised() const {
 }
 
 void Broker::publish(std::shared_ptr<const cluster::Image> next, const cluster::Delta& delta) {
+  const auto of_broker = [](const auto& changed) { return changed.type == cluster::ResourceType::broker; };
+  if (std::ranges::any_of(delta.configs, of_broker)) server_->configure(*next);
   if (storage_) storage_->apply(*next, &delta);
   image_.store(next, std::memory_order_release);
   for (const auto& [type, runtime] : coordinators_) runtime->metadata_changed(next, &delta);

@@ -247,6 +247,8 @@ Result<Config> Config::from(Settings settings) {
   Values values(settings);
   KQ_TRY(bind_all(config, values));
   config.settings = std::move(settings);
+  // Two names of one thing, as in Kafka: who asks for either is told.
+  for (const char* name : {"node.id", "broker.id"}) config.settings.emplace(name, std::to_string(config.node_id));
   return config;
 }
 

@@ -104,6 +104,15 @@ BrokerLayers broker_layers(const Config& config, const Image& image) {
   return {image.config(ResourceType::broker, std::to_string(config.node_id)), image.config(ResourceType::broker, ""), config.settings};
 }
 
+Result<Config> current_config(const Config& config, const Image& image) {
+  const BrokerLayers layers = broker_layers(config, image);
+  Settings merged = layers.of_file;
+  for (const Settings* layer : {&layers.of_all_brokers, &layers.of_broker})
+    for (const auto& [name, value] : *layer)
+      if (const ConfigKey* key = find_key(broker_keys(), name); key && key->update != Update::never) merged[name] = value;
+  return Config::from(std::move(merged));
+}
+
 TopicConfig topic_defaults(const Config& config, const Image& image) {
   const BrokerLayers layers = broker_layers(config, image);
   return config.topic_defaults(layers.of_broker, layers.of_all_brokers);

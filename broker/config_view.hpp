@@ -54,6 +54,8 @@ struct BrokerLayers {
   const Settings& of_file;
 };
 BrokerLayers broker_layers(const Config&, const cluster::Image&);
+// The configuration as it was changed while the broker runs, as far as it may change.
+Result<Config> current_config(const Config&, const cluster::Image&);
 
 // What holds for topics and for one of them.
 TopicConfig topic_defaults(const Config&, const cluster::Image&);

@@ -3,14 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "broker/broker.hpp"
+#include "broker/config_view.hpp"
 
 namespace kq::broker {
 namespace {
-
-constexpr int unlimited = std::numeric_limits<int32_t>::max();
 
 std::string host_of(std::string_view peer) { return std::string(peer.substr(0, peer.rfind(':'))); }
 
@@ -30,8 +28,8 @@ int64_t large_frame_bytes(const Config& config) {
 }  // namespace
 
 Server::Server(Broker& broker)
-    : broker_(broker), limits_(limits_of(broker.config)), large_frames_(large_frame_bytes(broker.config)),
-      one_left_(std::make_shared<Signal>(broker.env.loops.front()->context())) {
+    : broker_(broker), config_(std::make_shared<const Config>(broker.config)), limits_(limits_of(broker.config)),
+      large_frames_(large_frame_bytes(broker.config)), one_left_(std::make_shared<Signal>(broker.env.loops.front()->context())) {
   for (Loop* loop : broker.env.loops) workers_.push_back(std::make_unique<Worker>(*loop));
   to_shut_ = 1 + static_cast<int>(workers_.size());
 }
@@ -57,12 +55,19 @@ void Server::accept() {
   });
 }
 
+// Each value was checked when it was set; together with the file's they may still not fit, and then nothing changes.
+void Server::configure(const cluster::Image& image) {
+  auto changed = current_config(broker_.config, image);
+  if (changed) config_.store(std::make_shared<const Config>(std::move(*changed)));
+  else broker_.env.log.error("server", "the brokers' dynamic settings are not taken: " + changed.error().message());
+}
+
 Admission::~Admission() { server_.released(address_); }
 
 awaitable<void> Server::accept_from(Server& server, kq::Listener& listener, const Listener& as) {
   Loop& loop = *server.broker_.env.loops.front();
   while (!server.closing_) {
-    if (server.open_ >= server.broker_.config.max_connections) {
+    if (server.open_ >= server.config_.load()->max_connections) {
       server.broker_.peer_log.write("max.connections is reached: new ones wait until others end");
       co_await loop.sleep_until(Clock::now() + accept_pause);
       continue;
@@ -94,19 +99,18 @@ void Server::serve(Worker& worker, PendingStream& pending, const std::string& li
   session.id = next_id_++;
   session.listener = listener;
   session.peer = stream->peer();
-  auto connection = std::make_shared<Connection>(broker_, worker, limits_, large_frames_, std::move(stream), std::move(session), std::move(admission));
+  auto connection =
+      std::make_shared<Connection>(broker_, worker, limits_, large_frames_, std::move(stream), std::move(session), std::move(admission));
   worker.connections.push_back(*connection);
   worker.loop.spawn(Connection::run(std::move(connection)));
 }
 
 std::unique_ptr<Admission> Server::admit(std::string_view peer) {
-  const Config& config = broker_.config;
-  std::string address;
-  if (config.max_connections_per_ip != unlimited || !config.max_connections_per_ip_overrides.empty()) address = host_of(peer);
+  const auto config = config_.load();
+  const std::string address = host_of(peer);
   auto admission = std::make_unique<Admission>(*this, address);
-  if (address.empty()) return admission;
-  const auto special = config.max_connections_per_ip_overrides.find(address);
-  const int limit = special == config.max_connections_per_ip_overrides.end() ? config.max_connections_per_ip : special->second;
+  const auto special = config->max_connections_per_ip_overrides.find(address);
+  const int limit = special == config->max_connections_per_ip_overrides.end() ? config->max_connections_per_ip : special->second;
   std::lock_guard lock(mutex_);
   if (++by_address_[address] <= limit) return admission;
   broker_.peer_log.write(std::string(peer) + ": refused: max.connections.per.ip allows " + std::to_string(limit));
@@ -114,7 +118,7 @@ std::unique_ptr<Admission> Server::admit(std::string_view peer) {
 }
 
 void Server::released(const std::string& address) {
-  if (!address.empty()) {
+  {
     std::lock_guard lock(mutex_);
     if (const auto counted = by_address_.find(address); --counted->second == 0) by_address_.erase(counted);
   }

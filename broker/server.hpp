@@ -26,7 +26,7 @@ class Admission {
 
  private:
   Server& server_;
-  std::string address_;                                 // empty: addresses are not counted
+  std::string address_;
 };
 
 // bind() and accept() once each, then close().
@@ -42,6 +42,8 @@ class Server {
   Status bind();
   const std::vector<Listener>& bound() const { return bound_; }          // with the ports that were taken
   void accept();
+  // The brokers' dynamic settings may be others from here on.  Any thread.
+  void configure(const cluster::Image&);
   // Begins to close listeners and connections.  Any thread, any number of times.
   void shut();
   // Returns when no listener is open and every connection is gone.  On the first loop.
@@ -59,6 +61,7 @@ class Server {
   void was_shut();
 
   Broker& broker_;
+  std::atomic<std::shared_ptr<const Config>> config_;   // as it is now: limits change while the broker runs
   ConnectionLimits limits_;
   ByteBudget large_frames_;                             // queued.max.request.bytes; a quarter of the memory where that sets no bound
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -72,7 +75,7 @@ class Server {
   std::atomic<int> to_shut_;                            // the listeners, and each loop's connections: what shut() has yet to reach
   std::shared_ptr<Signal> one_left_;                    // the first loop's: close() looks again
   std::mutex mutex_;
-  std::map<std::string, int> by_address_;               // counted only where a limit is set
+  std::map<std::string, int> by_address_;               // open connections
 };
 
 }  // namespace kq::broker

@@ -61,9 +61,10 @@ def configs(broker):
     }
 
 
-def hand_over(setting, first_kind, second_kind):
+def hand_over(setting, first_kind, second_kind, prepare=lambda broker: None):
     """first fills and leaves, second serves all of it and adds, first comes back and serves both."""
     first = setting.broker(first_kind)
+    prepare(first)
     first.start()
     for topic, options in TOPICS.items():
         create_topic(first, topic, **{"partitions": 1, **options})
@@ -73,6 +74,7 @@ def hand_over(setting, first_kind, second_kind):
     first.stop()
 
     second = setting.broker(second_kind, data=first.data)
+    prepare(second)
     second.start()
     compare(written, contents(setting, second), f"{second_kind} after {first_kind}")
     assert configs(second) == settings, configs(second)
@@ -82,6 +84,7 @@ def hand_over(setting, first_kind, second_kind):
     second.stop()
 
     third = setting.broker(first_kind, data=first.data)
+    prepare(third)
     third.start()
     compare(written, contents(setting, third), f"{first_kind} after {second_kind}")
     assert (
@@ -125,3 +128,19 @@ def kqd_to_kafka(setting, _):
 )
 def kafka_to_kqd(setting, _):
     hand_over(setting, KAFKA, KQD)
+
+
+def as_of_3_9(broker):
+    """The quorum's voters in the properties, not in the metadata, and records as old as that release's."""
+    broker.release = "3.9"
+    broker.config["controller.quorum.bootstrap.servers"] = None
+    broker.config["controller.quorum.voters"] = f"1@127.0.0.1:{broker.controller_port}"
+
+
+@case(
+    "kqd starts on a directory of release 3.9 whose voters stand in the properties, and Apache Kafka takes it back",
+    on=KQD,
+    start=False,
+)
+def older_kafka_to_kqd(setting, _):
+    hand_over(setting, KAFKA, KQD, as_of_3_9)

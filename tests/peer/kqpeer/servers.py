@@ -88,7 +88,7 @@ class Server:
             **self.config,
         }
         path = self.home / "server.properties"
-        path.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+        path.write_text("".join(f"{key}={value}\n" for key, value in lines.items() if value is not None))
         return str(path)
 
     def launch(self, command):
@@ -149,6 +149,7 @@ class Kqd(Server):
 class Kafka(Server):
     clean_statuses = (0, 143)
     jvm = SHORT_LIVED_JVM
+    release = None  # formats as that release did, for a quorum whose voters stand in the properties
 
     def start(self):
         properties = self.properties()
@@ -157,9 +158,10 @@ class Kafka(Server):
         self.launch(java("kafka.Kafka", properties, jvm=self.jvm))
 
     def format(self, properties, cluster="vP1hVnhKQb2LZ8DzyOZaHw"):
+        kind = ["--release-version", self.release] if self.release else ["--standalone"]
         with open(self.log, "ab") as log:
             subprocess.run(
-                java("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", properties),
+                java("kafka.tools.StorageTool", "format", *kind, "-t", cluster, "-c", properties),
                 check=True,
                 stdout=log,
                 stderr=log,

@@ -1,6 +1,8 @@
 // What a connection does with requests that are fine, and with those that are not.
 #include "broker/connection.hpp"
 
+#include "libkq/protocol/messages/describe_configs.hpp"
+#include "libkq/protocol/messages/incremental_alter_configs.hpp"
 #include "libkq/protocol/messages/list_offsets.hpp"
 #include "tests/unit/broker/bed.hpp"
 #include "tests/unit/broker/records.hpp"
@@ -170,6 +172,54 @@ static void connections_of_one_address_are_counted(void**) {
   fourth->ask(list_offsets());
 }
 
+static void limits_that_are_set_while_the_broker_runs_hold_at_once_and_after_a_restart(void**) {
+  Bed bed;
+  const auto set = [&](std::string_view broker, std::string_view limit) {
+    IncrementalAlterConfigsRequest request;
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = 4;
+    resource.resource_name = broker;
+    auto& config = resource.configs.emplace_back();
+    config.name = "max.connections.per.ip";
+    config.value = limit;
+    auto client = bed.connect();
+    assert_true(client->ask(request).body.responses.at(0).error_code == Code::none);
+    client->close();
+    bed.settle();
+  };
+  set("", "1");
+  {
+    auto first = bed.connect();
+    auto second = bed.connect();
+    assert_true(second->closed());
+    assert_false(first->closed());
+    first->close();
+    bed.settle();
+  }
+  set("1", "2");                                   // its own is stronger than everybody's
+  assert_true(bed.stop().ok());
+  bed.start();
+  auto first = bed.connect();
+  auto second = bed.connect();
+  auto third = bed.connect();
+  assert_false(second->closed());
+  assert_true(third->closed());
+}
+
+static void a_broker_tells_its_id_under_both_names(void**) {
+  Bed bed(Settings{{"node.id", "7"}});
+  auto client = bed.connect();
+  DescribeConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = 4;
+  resource.resource_name = "7";
+  resource.configuration_keys = std::vector<std::string_view>{"node.id", "broker.id"};
+  const auto answer = client->ask(request);
+  const auto& configs = answer.body.results.at(0).configs;
+  assert_int_equal(configs.size(), 2);
+  for (const auto& config : configs) assert_string_equal(std::string(*config.value).c_str(), "7");
+}
+
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(pipelined_requests_are_answered_in_their_order),
@@ -181,6 +231,8 @@ int main() {
       cmocka_unit_test(who_does_not_take_his_answers_is_not_read_from),
       cmocka_unit_test(large_frames_share_one_budget),
       cmocka_unit_test(connections_of_one_address_are_counted),
+      cmocka_unit_test(limits_that_are_set_while_the_broker_runs_hold_at_once_and_after_a_restart),
+      cmocka_unit_test(a_broker_tells_its_id_under_both_names),
   };
   return cmocka_run_group_tests_name("broker.connection", tests, nullptr, nullptr);
 }

@@ -272,7 +272,8 @@ std::string repeated(LogBed& bed, int32_t sequence) {
 }
 
 void append_of_producer(LogBed& bed, int32_t from, int32_t to) {
-  for (int32_t sequence = from; sequence < to; ++sequence) bed.append({.timestamp = bed.now_ms, .producer_id = 7, .producer_epoch = 0, .sequence = sequence});
+  for (int32_t sequence = from; sequence < to; ++sequence)
+    bed.append({.timestamp = bed.now_ms, .producer_id = 7, .producer_epoch = 0, .sequence = sequence});
 }
 
 void after_a_clean_stop_repeats_are_told_from_the_last_five(void**) {
@@ -281,7 +282,8 @@ void after_a_clean_stop_repeats_are_told_from_the_last_five(void**) {
   append_of_producer(bed, 0, 8);
   assert_true(bed.log->close().ok());
   bed.open(true, 8);
-  for (int32_t sequence = 3; sequence < 8; ++sequence) assert_string_equal(repeated(bed, sequence).c_str(), ("at " + std::to_string(sequence)).c_str());
+  for (int32_t sequence = 3; sequence < 8; ++sequence)
+    assert_string_equal(repeated(bed, sequence).c_str(), ("at " + std::to_string(sequence)).c_str());
   assert_string_equal(repeated(bed, 2).c_str(), "OUT_OF_ORDER_SEQUENCE_NUMBER");
   append_of_producer(bed, 8, 10);
   assert_string_equal(repeated(bed, 5).c_str(), "at 5");
@@ -296,7 +298,8 @@ void after_a_kill_repeats_are_told_from_batches_before_the_recovery_point(void**
   assert_true(bed.flush(FlushKind::recovery_point).ok());
   append_of_producer(bed, 6, 8);
   bed.open(false, 6);
-  for (int32_t sequence = 3; sequence < 8; ++sequence) assert_string_equal(repeated(bed, sequence).c_str(), ("at " + std::to_string(sequence)).c_str());
+  for (int32_t sequence = 3; sequence < 8; ++sequence)
+    assert_string_equal(repeated(bed, sequence).c_str(), ("at " + std::to_string(sequence)).c_str());
 }
 
 void earlier_batches_are_found_behind_others_and_in_earlier_segments(void**) {
@@ -318,7 +321,8 @@ void another_epochs_batches_are_not_taken_for_repeats(void**) {
   LogBed bed;
   bed.open(false);
   append_of_producer(bed, 0, 4);
-  for (int32_t sequence = 0; sequence < 2; ++sequence) bed.append({.timestamp = bed.now_ms, .producer_id = 7, .producer_epoch = 1, .sequence = sequence});
+  for (int32_t sequence = 0; sequence < 2; ++sequence)
+    bed.append({.timestamp = bed.now_ms, .producer_id = 7, .producer_epoch = 1, .sequence = sequence});
   assert_true(bed.log->close().ok());
   bed.open(true, 6);
   assert_string_equal(repeated(bed, 3).c_str(), "INVALID_PRODUCER_EPOCH");
