@@ -8,7 +8,7 @@
  *   kq_producer_close(producer, -1);  kq_producer_free(producer);  kq_config_free(config);
  *
  * (examples/ has it with the errors looked at.)  Reading order: errors, configuration, records, batches, producer, consumer,
- * groups, admin, loops, versions, Kafka's error codes.
+ * groups, transactions, admin, loops, versions, Kafka's error codes.
  *
  * Seven conventions, true of every function below.
  *   own     kq_X_new gives you an X, kq_X_free takes it back.  Freeing NULL does nothing.  What you pass in is copied: it need
@@ -201,6 +201,11 @@ KQ_API kq_error *kq_producer_new(const kq_config *config, kq_producer **out);
 KQ_API kq_error *kq_producer_send(kq_producer *producer, const kq_record *record);
 /* The same, never waits: KQ_RETRY where send would. */
 KQ_API kq_error *kq_producer_try_send(kq_producer *producer, const kq_record *record);
+/* Sends an array, in order, until one of them cannot be sent: *sent (unless NULL) says how many were, and the error is that of the
+ * next one.  All elements have the size of the first. */
+KQ_API kq_error *kq_producer_send_many(kq_producer *producer, const kq_record *records, size_t records_len, size_t *sent);
+/* Gives up what has not been sent yet: deliveries with KQ_ERR_CLOSED follow soon.  What is on its way to a broker goes on. */
+KQ_API kq_error *kq_producer_purge(kq_producer *producer);
 /* Deliveries, KQ_DELIVERIES; *out is NULL where there was none within the timeout.  A failed delivery's record has its key, value
  * and headers again; a successful one has topic, partition, offset, timestamp and tag.  The error is KQ_FATAL alone: a record's
  * own failure is in the batch. */
@@ -341,6 +346,32 @@ KQ_API const char *kq_group_metadata_group_id(const kq_group_metadata *metadata)
 KQ_API const char *kq_group_metadata_member_id(const kq_group_metadata *metadata);          /* "": no member at the moment */
 KQ_API int32_t     kq_group_metadata_generation(const kq_group_metadata *metadata);         /* or member epoch; -1: no member */
 KQ_API const char *kq_group_metadata_group_instance_id(const kq_group_metadata *metadata);  /* NULL: not a static member */
+
+/* --------------------------------------------------------------------------------------------------------- transactions ---- */
+
+/* With transactional.id set, records are sent in transactions: those that read with isolation.level=read_committed see all of one or
+ * nothing of it.  One is open at a time; send is refused outside.
+ *
+ *   for (;;) {
+ *     kq_producer_begin(producer, -1);  poll, kq_producer_send ...;  kq_producer_send_offsets(...);  kq_producer_commit(producer, -1);
+ *   }
+ *
+ * The verdict of an error says how to go on: KQ_RETRY, the same call again (it was late, and goes on meanwhile); KQ_ABORT,
+ * kq_producer_abort, then begin anew and do the work again; KQ_FATAL, free the producer: another one has its transactional.id now
+ * (PRODUCER_FENCED), or the cluster does not let it go on. */
+
+/* Opens a transaction.  The first call makes this producer the only one with its transactional.id, and ends what an earlier one left
+ * open: so call it before the consumer whose offsets you commit looks for them.  The cluster learns of a transaction by its first
+ * record, so one may stay open without any for as long as you like. */
+KQ_API kq_error *kq_producer_begin(kq_producer *producer, int32_t timeout_ms);
+/* Commits offsets (of the next record to read, so the last one's + 1) of a consumer's group as part of the transaction.  `group`:
+ * kq_consumer_group_metadata, asked for after the poll that gave the records. */
+KQ_API kq_error *kq_producer_send_offsets(kq_producer *producer, const kq_topic_partition *offsets, size_t offsets_len,
+                                          const kq_group_metadata *group, int32_t timeout_ms);
+/* Sends what there is, waits for all of it, and commits.  KQ_ABORT where a record failed: then nothing was committed. */
+KQ_API kq_error *kq_producer_commit(kq_producer *producer, int32_t timeout_ms);
+/* Drops what was not sent, and aborts.  Closing a producer does so with an open transaction. */
+KQ_API kq_error *kq_producer_abort(kq_producer *producer, int32_t timeout_ms);
 
 /* ---------------------------------------------------------------------------------------------------------------- admin ---- */
 

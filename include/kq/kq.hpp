@@ -228,6 +228,9 @@ T* make(kq_error* (*new_on)(kq_loop*, const kq_config*, T**), const Config& conf
 
 // ---- producer -----------------------------------------------------------------------------------------------------------------
 
+struct TopicPartition;
+class GroupMetadata;
+
 class Producer {
  public:
   explicit Producer(const Config& config) : producer_(detail::make(kq_producer_new_on, config, nullptr)) {}
@@ -261,7 +264,14 @@ class Producer {
     return count;
   }
   int fd() const { return kq_producer_fd(producer_.get()); }
+  void purge() { check(kq_producer_purge(producer_.get())); }
   kq_producer* get() const { return producer_.get(); }
+
+  // Transactions: the verdict of what is thrown says how to go on (kq.h).
+  void begin(Milliseconds timeout = forever) { check(kq_producer_begin(producer_.get(), detail::ms(timeout))); }
+  void send_offsets(std::span<const TopicPartition> offsets, const GroupMetadata& group, Milliseconds timeout = forever);
+  void commit(Milliseconds timeout = forever) { check(kq_producer_commit(producer_.get(), detail::ms(timeout))); }
+  void abort(Milliseconds timeout = forever) { check(kq_producer_abort(producer_.get(), detail::ms(timeout))); }
 
  private:
   kq_error* with(const Message& message, kq_error* (*send)(kq_producer*, const kq_record*)) {
@@ -300,6 +310,22 @@ struct TopicPartition {
   const char* metadata = nullptr;                  // to commit: a note beside the offset
 };
 
+namespace detail {
+inline std::vector<kq_topic_partition> listed(std::span<const TopicPartition> partitions) {
+  std::vector<kq_topic_partition> list;
+  for (const TopicPartition& each : partitions) {
+    kq_topic_partition one = KQ_TOPIC_PARTITION_INIT;
+    one.topic = each.topic;
+    one.partition = each.partition;
+    one.offset = each.offset;
+    one.leader_epoch = each.leader_epoch;
+    one.metadata = each.metadata;
+    list.push_back(one);
+  }
+  return list;
+}
+}  // namespace detail
+
 class Rows;
 
 // Who a consumer is in its group at the moment.
@@ -317,13 +343,18 @@ class GroupMetadata {
   detail::Owned<kq_group_metadata, kq_group_metadata_free> metadata_;
 };
 
+inline void Producer::send_offsets(std::span<const TopicPartition> offsets, const GroupMetadata& group, Milliseconds timeout) {
+  const auto list = detail::listed(offsets);
+  check(kq_producer_send_offsets(producer_.get(), list.data(), list.size(), group.get(), detail::ms(timeout)));
+}
+
 class Consumer {
  public:
   explicit Consumer(const Config& config) : consumer_(detail::make(kq_consumer_new_on, config, nullptr)) {}
   Consumer(const Loop& loop, const Config& config) : consumer_(detail::make(kq_consumer_new_on, config, &loop)) {}
 
   void assign(std::span<const TopicPartition> partitions) {
-    const auto list = listed(partitions);
+    const auto list = detail::listed(partitions);
     check(kq_consumer_assign(consumer_.get(), list.data(), list.size()));
   }
   void assign(std::initializer_list<TopicPartition> partitions) { assign(std::span(partitions.begin(), partitions.size())); }
@@ -372,15 +403,15 @@ class Consumer {
   void release(Batch& batch) { check(kq_consumer_release(consumer_.get(), batch.get())); }
   // Without offsets: all that polls have handed out.
   void commit(std::span<const TopicPartition> offsets = {}, Milliseconds timeout = forever) {
-    const auto list = listed(offsets);
+    const auto list = detail::listed(offsets);
     check(kq_consumer_commit(consumer_.get(), list.data(), list.size(), detail::ms(timeout)));
   }
   void commit_async(std::span<const TopicPartition> offsets = {}, uint64_t tag = 0) {
-    const auto list = listed(offsets);
+    const auto list = detail::listed(offsets);
     check(kq_consumer_commit_async(consumer_.get(), list.data(), list.size(), tag));
   }
   void store(std::span<const TopicPartition> offsets) {
-    const auto list = listed(offsets);
+    const auto list = detail::listed(offsets);
     check(kq_consumer_store(consumer_.get(), list.data(), list.size()));
   }
   // Without partitions: of all that is assigned.
@@ -392,19 +423,6 @@ class Consumer {
   kq_consumer* get() const { return consumer_.get(); }
 
  private:
-  static std::vector<kq_topic_partition> listed(std::span<const TopicPartition> partitions) {
-    std::vector<kq_topic_partition> list;
-    for (const TopicPartition& each : partitions) {
-      kq_topic_partition one = KQ_TOPIC_PARTITION_INIT;
-      one.topic = each.topic;
-      one.partition = each.partition;
-      one.offset = each.offset;
-      one.leader_epoch = each.leader_epoch;
-      one.metadata = each.metadata;
-      list.push_back(one);
-    }
-    return list;
-  }
 
   detail::Owned<kq_consumer, kq_consumer_free> consumer_;
 };
@@ -449,7 +467,7 @@ inline Rows Consumer::assignment() const {
 }
 
 inline Rows Consumer::committed(std::span<const TopicPartition> partitions, Milliseconds timeout) {
-  const auto list = listed(partitions);
+  const auto list = detail::listed(partitions);
   kq_rows* rows = nullptr;
   check(kq_consumer_committed(consumer_.get(), list.data(), list.size(), detail::ms(timeout), &rows));
   return Rows(rows);

@@ -1,4 +1,4 @@
-#include "libkq/client/producer.hpp"
+#include "libkq/api/producer.hpp"
 
 #include "libkq/api/array.hpp"
 #include "libkq/api/batch.hpp"
@@ -8,25 +8,6 @@
 using namespace kq;
 using namespace kq::api;
 using client::Sending;
-
-struct kq_producer : Handle {
-  static constexpr size_t deliveries_per_poll_max = 16384;
-
-  kq_producer(std::shared_ptr<client::Driver> on, std::unique_ptr<client::Producer> sends, const client::Config& config)
-      : Handle(std::move(on)), producer(std::move(sends)), api_timeout(config.api_timeout) {}
-
-  void end() {
-    producer->begin_close();
-    producer->abandon();
-    driver()->wait(producer->progress(), Instant::max(), [this] { return producer->closed(); });
-    producer.reset();
-    driver()->run([] {});                            // what it leaves behind on the loop ends there
-  }
-
-  std::unique_ptr<client::Producer> producer;
-  const Duration api_timeout;
-  std::mutex closing;
-};
 
 namespace {
 
@@ -132,6 +113,22 @@ kq_error* kq_producer_new_on(kq_loop* loop, const kq_config* config, kq_producer
 kq_error* kq_producer_send(kq_producer* producer, const kq_record* record) { return send(producer, record, true); }
 kq_error* kq_producer_try_send(kq_producer* producer, const kq_record* record) { return send(producer, record, false); }
 
+kq_error* kq_producer_send_many(kq_producer* producer, const kq_record* records, size_t records_len, size_t* sent) {
+  size_t done = 0;
+  kq_error* error = nullptr;
+  while (done < records_len && !error) {
+    const size_t stride = records ? records->size : 0;
+    error = send(producer, records ? reinterpret_cast<const kq_record*>(reinterpret_cast<const char*>(records) + done * stride) : nullptr, true);
+    if (!error) ++done;
+  }
+  if (sent) *sent = done;
+  return error;
+}
+
+kq_error* kq_producer_purge(kq_producer* producer) {
+  return guard_handle(producer, [&]() -> Status { return producer->producer->purge(), Status{}; });
+}
+
 kq_error* kq_producer_poll(kq_producer* producer, int32_t timeout_ms, kq_batch** out) {
   return guard_handle(producer, [&]() -> kq_error* {
     if (!out) return make_error(null_argument("out"));
@@ -189,6 +186,7 @@ kq_error* kq_producer_close(kq_producer* producer, int32_t timeout_ms) {
   return guard_handle(producer, [&]() -> Status {
     client::Producer& of = *producer->producer;
     const std::lock_guard lock(producer->closing);
+    abort_open_transaction(producer, std::min(client::deadline_after(timeout_ms), Clock::now() + producer->api_timeout));
     of.begin_close();
     const uint64_t ticket = of.begin_flush();
     const bool done = producer->driver()->wait(of.progress(), client::deadline_after(timeout_ms), [&] { return of.flushed(ticket); });

@@ -1,5 +1,7 @@
 #include "libkq/client/accumulator.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -64,11 +66,19 @@ inline Accumulator::Topic& Accumulator::recall(const char* name) {
   return *topic;
 }
 
+inline bool Accumulator::has_no_key(const Outbound& record) const {
+  return !record.key.data() || (options_.crc32_keys && record.key.empty());
+}
+
 inline Accumulator::Slot* Accumulator::choose(Topic& topic, const Slots& slots, const Outbound& record) {
   const auto count = static_cast<uint32_t>(slots.size());
   if (record.partition >= 0) return static_cast<uint32_t>(record.partition) < count ? slots[static_cast<size_t>(record.partition)] : nullptr;
   if (record.partition != -1) return nullptr;
-  if (record.key.data()) return slots[static_cast<size_t>(partition_for_key(record.key, static_cast<int32_t>(count)))];
+  if (!has_no_key(record)) {
+    if (options_.crc32_keys) [[unlikely]]
+      return slots[crc32(0, reinterpret_cast<const Bytef*>(record.key.data()), static_cast<uInt>(record.key.size())) % count];
+    return slots[static_cast<size_t>(partition_for_key(record.key, static_cast<int32_t>(count)))];
+  }
   const uint32_t keyless = topic.keyless.load(std::memory_order_relaxed);
   return slots[keyless < count ? keyless : 0];
 }
@@ -135,7 +145,7 @@ Sending Accumulator::append_to(Topic& topic, const Slots& slots, Slot& first, Bi
       full = slot;
     }
     // Records without a key stay with a partition for a batch's worth of them, then move on (KIP-794).
-    const bool keyless = record.partition < 0 && !record.key.data() && slots.size() > 1;
+    const bool keyless = record.partition < 0 && has_no_key(record) && slots.size() > 1;
     if (!keyless || moved || (!full && slot->keyless_bytes < options_.batch_bytes)) break;
     moved = true;
     slot->keyless_bytes = 0;
@@ -171,6 +181,9 @@ void Accumulator::close_open(Slot& slot) {
 }
 
 Sending Accumulator::open_batch(Slot& slot, size_t need) {
+  // In this order: who is admitted belongs to a generation that no later flush leaves out.
+  const uint64_t generation = flush_generation_.load(std::memory_order_seq_cst);
+  if (const Sending gate = gate_.load(std::memory_order_seq_cst); gate != Sending::sent) return gate;
   if (memory_->deliveries.full()) return Sending::deliveries_full;
   const size_t expected = std::min(slot.bytes_expected, options_.batch_bytes);
   const size_t size = std::max({need, expected, BlockStore::block_bytes_min});
@@ -180,7 +193,7 @@ Sending Accumulator::open_batch(Slot& slot, size_t need) {
   slot.open->lane = slot.lane.get();
   slot.open->topic = slot.lane->topic;
   slot.open->partition = slot.lane->partition;
-  slot.open->generation = flush_generation_.load(std::memory_order_acquire);
+  slot.open->generation = generation;
   slot.open->notes.reserve(slot.records_expected);
   slot.opened.store(slot.open->opened, std::memory_order_relaxed);
   count_in(slot.open->generation, 1);
@@ -232,6 +245,10 @@ Error Accumulator::explain(Sending outcome, const Outbound& record) const {
               " is full: poll deliveries, or set delivery.report to errors or none", Verdict::retry};
     case Sending::forked:
       return {own_code::forked, "this process is a fork of the one that made the producer: make one of its own"};
+    case Sending::no_transaction:
+      return {static_cast<int32_t>(Code::invalid_txn_state), "no transaction is open: begin one before sending"};
+    case Sending::aborting:
+      return {static_cast<int32_t>(Code::transaction_abortable), "the transaction has to be aborted", Verdict::abort};
     case Sending::closed: return {own_code::closed, "the producer is closed"};
     case Sending::refused: break;
   }
@@ -274,7 +291,7 @@ void Accumulator::ask_for(const Topic& topic) {
 // ---- flushing and counting --------------------------------------------------------------------------------------------------
 
 uint64_t Accumulator::begin_flush() {
-  const uint64_t generation = flush_generation_.fetch_add(1, std::memory_order_acq_rel);
+  const uint64_t generation = flush_generation_.fetch_add(1, std::memory_order_seq_cst);
   wake_once();
   return generation;
 }

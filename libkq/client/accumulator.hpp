@@ -24,6 +24,8 @@ enum class Sending : uint8_t {
   topic_unknown,         // not yet: it is being asked for
   memory_full,           // buffer.memory
   deliveries_full,       // delivery.memory: poll
+  no_transaction,        // none is open: begin one
+  aborting,              // the transaction can only be aborted, or the producer is fenced
   refused,               // this record can never be sent: explain() says why
   closed,
   forked,
@@ -33,6 +35,7 @@ struct AccumulatorOptions {
   size_t batch_bytes = 16384;
   size_t record_bytes_max = 1 << 20;
   Duration linger{5ms};
+  bool crc32_keys = false;                           // as librdkafka places keys, instead of as Java does
   bool notes = true;                                 // tags and timestamps, for deliveries
   // Records without a timestamp read the clock once for so many of a batch: no batch is open for longer than it lingers, which is not
   // much more than a tick of that clock.  A power of two; 1 where batches linger for long.
@@ -60,6 +63,9 @@ class Accumulator {
   Result<std::optional<int32_t>> partition_count(std::string_view topic);
   size_t pending() const;                            // records that are neither delivered nor failed
   void close() { closed_.store(true, std::memory_order_seq_cst); }
+  // No batch is opened from now on, for this reason (Sending::sent: they are again).  What a flush that begins afterwards does not cover
+  // cannot come any more.
+  void admit(Sending gate) { gate_.store(gate, std::memory_order_seq_cst); }
 
   // All that was appended before belongs to the answer's generation or an older one; asks the loop to send it at once.
   uint64_t begin_flush();
@@ -118,6 +124,7 @@ class Accumulator {
   Topic& recall(const char* name);
   Topic& find_topic(std::string_view name);
   void ask_for(const Topic&);
+  bool has_no_key(const Outbound&) const;
   Slot* choose(Topic&, const Slots&, const Outbound&);
   Sending append_to(Topic&, const Slots&, Slot&, BiasedLock::Way, const Outbound&);
   bool append_grown(ProducerBatch&, const Outbound&, size_t need);
@@ -149,6 +156,7 @@ class Accumulator {
   std::atomic<bool> lingering_soon_{false};          // the loop looks within linger.ms by itself
   std::atomic<bool> starved_{false};                 // somebody found buffer.memory full: nothing may linger now
   std::atomic<bool> closed_{false};
+  std::atomic<Sending> gate_{Sending::sent};
   std::atomic<uint64_t> flush_generation_{0};
   std::atomic<uint64_t> random_state_;
 

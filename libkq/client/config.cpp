@@ -195,6 +195,8 @@ Status Config::settle(Role role) {
       return clash("enable.idempotence=true needs acks=all, retries above 0, and max.in.flight.requests.per.connection of at most 5");
     idempotence = false;
   }
+  if (!transactional_id.empty() && !idempotence)
+    return clash("transactional.id needs enable.idempotence=true: acks=all, retries, and at most 5 requests in flight");
   if (delivery_timeout < linger + request_timeout) {
     if (was_set("delivery.timeout.ms") && (was_set("linger.ms") || was_set("request.timeout.ms")))
       return clash("delivery.timeout.ms has to be at least linger.ms + request.timeout.ms");

@@ -18,6 +18,7 @@ enum class GroupProtocol : int8_t { classic, consumer };
 enum class Compression : int8_t { none, gzip, snappy, lz4, zstd };
 enum class DeliveryReport : int8_t { all, errors, none };
 enum class Isolation : int8_t { read_uncommitted, read_committed };
+enum class Partitioner : int8_t { murmur2_random, consistent_random };
 enum class Recovery : int8_t { rebootstrap, none };
 enum class Security : int8_t { plaintext, ssl, sasl_plaintext, sasl_ssl };
 

@@ -18,6 +18,9 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   awaitable<Result<int32_t>> find(Instant deadline);
   // This node is it no more, or cannot be reached.
   void lost(int32_t node);
+  void moved_by(Code code) {
+    if (moved(code)) node_ = -1;
+  }
   // Whether an answer says that another broker has to be asked, or this one later.
   static bool moved(Code code) { return code == Code::not_coordinator || code == Code::coordinator_not_available; }
 

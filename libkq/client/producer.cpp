@@ -22,6 +22,10 @@ Producer::~Producer() {
 
 Error Producer::explain(Sending outcome, const Outbound& record) const {
   Error error = accumulator_->explain(outcome, record);
+  if (outcome == Sending::aborting || outcome == Sending::no_transaction) {
+    const auto why = engine_->transaction()->trouble();
+    return why ? Error(why->code(), why->message(), why->verdict() == Verdict::fatal ? Verdict::fatal : Verdict::abort) : error;
+  }
   if (outcome != Sending::topic_unknown) return error;
   const auto trouble = engine_->trouble();
   return trouble ? Error(error.code(), error.message() + ": " + trouble->message(), error.verdict()) : error;
@@ -53,6 +57,8 @@ int Producer::descriptor() { return engine_->deliveries().descriptor(); }
 bool Producer::closed() const { return engine_->stopped(); }
 Bell& Producer::room() { return engine_->memory().room; }
 Bell& Producer::arrived() { return engine_->deliveries().arrived(); }
+void Producer::purge() { engine_->purge(); }
+TransactionEngine* Producer::transaction() { return engine_->transaction(); }
 Bell& Producer::progress() { return engine_->progress(); }
 
 }  // namespace kq::client

@@ -13,6 +13,7 @@
 namespace kq::client {
 
 class ProducerEngine;
+class TransactionEngine;
 
 // Nothing here waits.  Any thread may call all of it; what takes time happens on the loop.  Whoever wants to wait takes the bell's
 // count, asks, and waits for the bell (or drives the loop):
@@ -21,6 +22,7 @@ class ProducerEngine;
 //   poll      poll() gives null                                                   arrived()
 //   flush     flushed() is false                                                  progress()
 //   close     closed() is false                                                   progress()
+//   transact  outcome() is nothing                                                progress()
 class Producer {
  public:
   static Result<std::unique_ptr<Producer>> make(Loop&, Network&, Logger&, const Config&);
@@ -40,6 +42,9 @@ class Producer {
   bool flushed(uint64_t ticket) const { return accumulator_->flushed(ticket); }
   size_t pending() const { return accumulator_->pending(); }
   Result<std::optional<int32_t>> partition_count(std::string_view topic) { return accumulator_->partition_count(topic); }
+
+  void purge();                                      // gives up what has not been sent; soon, and with deliveries
+  TransactionEngine* transaction();                  // its calls and outcomes; null: the producer is not transactional
 
   // Takes no more records.  Flush first, or what is unfinished when abandon() is called fails.
   void begin_close() { accumulator_->close(); }

@@ -30,6 +30,7 @@ AccumulatorOptions accumulator_options(const Config& config) {
   options.batch_bytes = static_cast<size_t>(config.batch_bytes);
   options.record_bytes_max = static_cast<size_t>(config.request_bytes_max);
   options.linger = config.linger;
+  options.crc32_keys = config.partitioner == Partitioner::consistent_random;
   options.notes = config.delivery_report != DeliveryReport::none;
   if (config.linger <= short_linger) options.stamped_at_once = 8;
   options.sums = config.compression == Compression::none;
@@ -42,6 +43,7 @@ SenderOptions sender_options(const Config& config) {
   SenderOptions options;
   options.acks = acks_on_the_wire(config.acks);
   options.idempotence = config.idempotence;
+  options.transactional = !config.transactional_id.empty();
   options.in_flight_max = config.in_flight_max;
   options.request_bytes_max = static_cast<size_t>(config.request_bytes_max);
   options.retries = config.retries;
@@ -54,6 +56,19 @@ SenderOptions sender_options(const Config& config) {
   return options;
 }
 
+TransactionConfig transaction_config(const Config& config) {
+  TransactionConfig transaction;
+  transaction.id = config.transactional_id;
+  transaction.timeout = config.transaction_timeout;
+  transaction.request_timeout = config.request_timeout;
+  transaction.options.retry = {config.retry_backoff, config.retry_backoff_max};
+  transaction.options.seed = system_random_u64();
+  return transaction;
+}
+
+// The newest version that does not add partitions to a transaction by itself (KIP-890).
+constexpr int16_t newest_before_transactions_v2 = 11;
+
 // Topics go by id from the next version on (KIP-516): where one has none, all go by name.
 constexpr int16_t newest_by_name = 12;
 
@@ -65,7 +80,11 @@ ProducerEngine::ProducerEngine(Loop& loop, Network& network, Logger& logger, Clu
       acks_(acks_on_the_wire(config.acks)), request_timeout_(config.request_timeout),
       deliveries_(config.delivery_report, memory_),
       accumulator_(accumulator_options(config), memory_, [this] { wake(); }, [this](const std::string& name) { want_topic(name); }),
-      sender_(sender_options(config)), timer_(loop, [this] { collect(); }) {}
+      sender_(sender_options(config)), timer_(loop, [this] { collect(); }) {
+  if (config.transactional_id.empty()) return;
+  transaction_ = std::make_shared<TransactionEngine>(cluster_, *this, transaction_config(config));
+  accumulator_.admit(Sending::no_transaction);
+}
 
 std::shared_ptr<ProducerEngine> ProducerEngine::make(Loop& loop, Network& network, Logger& logger, ClusterOptions options,
                                                      const Config& config) {
@@ -81,6 +100,7 @@ void ProducerEngine::start() {
 
 void ProducerEngine::stop() {
   if (stopped()) return;
+  if (transaction_) transaction_->stop();
   abandon_all();
   cluster_->forget(*this);
   cluster_->close();
@@ -96,6 +116,15 @@ void ProducerEngine::abandon_all() {
   accumulator_.collect_everything(Clock::now(), collected_);
   if (!collected_.empty()) run(Sender::Ready{collected_});
   run(Sender::Abandon{{own_code::closed, "the producer was closed before the record was acknowledged"}});
+}
+
+void ProducerEngine::purge() {
+  loop().post([self = shared_from_this()] {
+    self->collected_.clear();
+    self->accumulator_.collect_everything(Clock::now(), self->collected_);
+    if (!self->collected_.empty()) self->run(Sender::Ready{self->collected_});
+    self->run(Sender::Drop{{own_code::closed, "the record was purged before it was sent"}, false});
+  });
 }
 
 // ---- in -----------------------------------------------------------------------------------------------------------------------
@@ -132,6 +161,7 @@ void ProducerEngine::run(Sender::Event event) {
   running_ = false;
   for (Connection* connection : written_) connection->release();
   written_.clear();
+  look_whether_settled();
   tell();
   arm_timer();
 }
@@ -199,16 +229,20 @@ Status ProducerEngine::send(const Sender::Produce& produce) {
   const ProduceRequest request = request_of(produce.batches);
   KQ_TRY_ASSIGN(int16_t version, connection->apis().choose<ProduceRequest>());
   const auto has_no_id = [](const auto& topic) { return topic.topic_id.is_zero(); };
+  if (transaction_ && !transaction_->version_2()) version = std::min(version, newest_before_transactions_v2);
   if (std::any_of(request.topic_data.begin(), request.topic_data.end(), has_no_id)) version = std::min(version, newest_by_name);
   const auto expect = acks_ == 0 ? Connection::Expect::nothing : Connection::Expect::answer;
   Connection::Done done = [self = shared_from_this(), number = produce.request](Result<Answer> answer) {
     self->answered(number, std::move(answer));
   };
-  return connection->send_version(request, version, produce.deadline, std::move(done), expect);
+  KQ_TRY(connection->send_version(request, version, produce.deadline, std::move(done), expect));
+  if (transaction_) transaction_->wrote();
+  return {};
 }
 
 ProduceRequest ProducerEngine::request_of(std::span<const BatchRef> batches) const {
   ProduceRequest request;
+  if (transaction_) request.transactional_id = transaction_->id();
   request.acks = acks_;
   request.timeout_ms = static_cast<int32_t>(to_ms(request_timeout_));
   for (const BatchRef& batch : batches) {
@@ -280,6 +314,7 @@ awaitable<void> ProducerEngine::ask_producer_id(std::shared_ptr<ProducerEngine> 
 void ProducerEngine::act(const Sender::Finished& finished) {
   const BatchRef& batch = finished.batch;
   accumulator_.finished(*batch);
+  if (batch->error && transaction_) transaction_->batch_failed(*batch->error);
   untold_bytes_ += batch->block.bytes().size();
   if (batch->error) batch->block.leave_budget();         // a failed one keeps its records, as part of its delivery
   else batch->block = {};
@@ -304,5 +339,24 @@ void ProducerEngine::tell() {
   memory_->room.ring();
   progress_.ring();
 }
+
+// ---- the transaction ----------------------------------------------------------------------------------------------------------
+
+void ProducerEngine::transaction_opened(bool partitions_join) { run(Sender::Begin{partitions_join}); }
+
+void ProducerEngine::settle_transaction(bool commit) {
+  settling_ = accumulator_.begin_flush();
+  collect();
+  if (!commit) run(Sender::Drop{{static_cast<int32_t>(Code::transaction_abortable), "the transaction was aborted before the record was sent"}, true});
+}
+
+// Nothing is waiting, and no request of the transaction may still reach a broker.
+void ProducerEngine::look_whether_settled() {
+  if (!settling_ || running_ || !accumulator_.flushed(*settling_) || sender_.requests_in_flight() > 0) return;
+  settling_.reset();
+  transaction_->settled();
+}
+
+void ProducerEngine::transaction_told() { progress_.ring(); }
 
 }  // namespace kq::client

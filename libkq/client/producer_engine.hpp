@@ -10,12 +10,13 @@
 #include "libkq/client/config.hpp"
 #include "libkq/client/delivery_queue.hpp"
 #include "libkq/client/sender.hpp"
+#include "libkq/client/transaction_engine.hpp"
 
 namespace kq::client {
 
 // Belongs to the loop's thread, apart from what is said to be for any.  Held by the handle, and by whatever is under way on the
 // loop until stop() has ended it.
-class ProducerEngine final : public ClusterObserver, public std::enable_shared_from_this<ProducerEngine> {
+class ProducerEngine final : public ClusterObserver, public TransactionHost, public std::enable_shared_from_this<ProducerEngine> {
  public:
   static std::shared_ptr<ProducerEngine> make(Loop&, Network&, Logger&, ClusterOptions, const Config&);
 
@@ -28,8 +29,10 @@ class ProducerEngine final : public ClusterObserver, public std::enable_shared_f
   DeliveryQueue& deliveries() { return deliveries_; }
   SendMemory& memory() { return *memory_; }
   Bell& progress() { return progress_; }               // rung when batches have finished, and when it has stopped
+  void purge();                                        // gives up what is not in flight
   bool stopped() const { return stopped_.load(std::memory_order_acquire); }
   std::optional<Error> trouble() const;                // why metadata cannot be had at the moment
+  TransactionEngine* transaction() const { return transaction_.get(); }    // null: the producer is not transactional
 
  private:
   ProducerEngine(Loop&, Network&, Logger&, ClusterOptions, const Config&);
@@ -40,6 +43,15 @@ class ProducerEngine final : public ClusterObserver, public std::enable_shared_f
   void node_up(int32_t node) override { run(Sender::NodeUp{node}); }
   void node_down(int32_t node, const Error& why) override { run(Sender::NodeDown{node, why}); }
 
+  // TransactionHost
+  void admit(Sending gate) override { accumulator_.admit(gate); }
+  void transaction_opened(bool partitions_join) override;
+  void settle_transaction(bool commit) override;
+  void use_producer_id(int64_t id, int16_t epoch) override { run(Sender::ProducerIdIs{id, epoch}); }
+  void partitions_joined(std::span<Lane* const> lanes) override { run(Sender::Joined{{lanes.begin(), lanes.end()}}); }
+  void transaction_told() override;
+
+  void look_whether_settled();
   void wake();                                         // any thread, as is want_topic
   void want_topic(const std::string& name);
   void collect();
@@ -50,6 +62,7 @@ class ProducerEngine final : public ClusterObserver, public std::enable_shared_f
   void act(const Sender::AskProducerId&);
   void act(const Sender::Refresh&) { cluster_->refresh(); }
   void act(const Sender::Finished&);
+  void act(const Sender::Join& join) { transaction_->wants(join.lane); }
   void act(const Sender::Split& split) { accumulator_.was_split(*split.batch); }
   Status send(const Sender::Produce&);
   ProduceRequest request_of(std::span<const BatchRef>) const;
@@ -82,6 +95,9 @@ class ProducerEngine final : public ClusterObserver, public std::enable_shared_f
   Instant tell_by_{};
   Bell progress_;
   std::atomic<bool> stopped_{false};
+
+  std::shared_ptr<TransactionEngine> transaction_;
+  std::optional<uint64_t> settling_;                   // the flush that a transaction's end waits for
 
   mutable std::mutex trouble_lock_;
   std::optional<Error> trouble_;

@@ -158,6 +158,32 @@ void Sender::on(const Abandon& event) {
   }
 }
 
+// Those of the last one are to be added again.
+void Sender::on(const Begin& event) {
+  dropping_.reset();
+  partitions_join_ = event.partitions_join;
+  for (Lane* lane : std::exchange(joining_, {})) lane->joins = lane->joined = false;
+}
+
+void Sender::on(const Joined& event) {
+  for (Lane* lane : event.lanes) {
+    lane->joined = true;
+    list(*lane);
+  }
+}
+
+void Sender::on(const Drop& event) {
+  if (event.until_begin) dropping_ = event.why;
+  std::vector<BatchRef> dropped;
+  for (ProducerBatch& batch : by_age_) {
+    if (batch.in_flight) continue;
+    const auto& waiting = batch.lane->waiting;
+    dropped.push_back(*std::find_if(waiting.begin(), waiting.end(), [&](const BatchRef& each) { return each.get() == &batch; }));
+  }
+  for (const BatchRef& batch : dropped)
+    if (!batch->finished) give_up(batch, event.why);
+}
+
 // ---- sending ----------------------------------------------------------------------------------------------------------------
 
 void Sender::list(Lane& lane) {
@@ -176,7 +202,7 @@ void Sender::wake_sleepers() {
 }
 
 void Sender::ask_for_producer_id() {
-  if (!options_.idempotence || producer_id_ >= 0 || asking_ || now_ < ask_not_before_) return;
+  if (!options_.idempotence || options_.transactional || producer_id_ >= 0 || asking_ || now_ < ask_not_before_) return;
   asking_ = true;
   actions_.push_back(AskProducerId{});
 }
@@ -248,9 +274,18 @@ bool Sender::may_send_numbered(Lane& lane) {
   for (const BatchRef& sent : lane.in_flight)
     if (sent->renumbered) return false;                // it will come back, and belongs before or behind what is waiting
   if (front.sequence != no_sequence) return lane.in_flight.empty() || front.serial < lane.in_flight.front()->serial;
-  if (lane.unresolved) return false;
-  if (lane.producer_id == producer_id_ && lane.producer_epoch == producer_epoch_) return true;
+  if (partitions_join_ && !lane.joined) {
+    if (!std::exchange(lane.joins, true)) {
+      joining_.push_back(&lane);
+      actions_.push_back(Join{&lane});
+    }
+    return false;
+  }
+  const bool current = lane.producer_id == producer_id_ && lane.producer_epoch == producer_epoch_;
+  if (lane.unresolved && (current || !options_.transactional)) return false;
+  if (current) return true;
   if (!lane.in_flight.empty()) return false;           // the old numbering is still to be settled
+  lane.unresolved = false;
   lane.producer_id = producer_id_;
   lane.producer_epoch = producer_epoch_;
   lane.next_sequence = 0;
@@ -274,6 +309,7 @@ void Sender::take_front(Lane& lane, Request& request) {
   fields.producer_id = batch->producer_id;
   fields.producer_epoch = batch->producer_epoch;
   fields.base_sequence = batch->sequence;
+  fields.transactional = options_.transactional;
   batch->seal(fields, options_.codec, options_.level, compressor_, scratch_);
   lane.in_flight_at = lane.leader;
   insert_by_serial(lane.in_flight, batch);
@@ -357,6 +393,7 @@ bool Sender::broken_sequence(const BatchRef& batch, Code code) {
   const bool explained = std::any_of(lane.in_flight.begin(), lane.in_flight.end(), earlier) ||
                          std::any_of(lane.waiting.begin(), lane.waiting.end(), earlier);
   if (!explained) {
+    if (options_.transactional) return false;          // it cannot be committed any more
     batch->sequence = no_sequence;
     start_over(lane);
   }
@@ -371,6 +408,7 @@ void Sender::come_back(const BatchRef& batch, Error why, bool back_off) {
     resolve(lane);
     return list(lane);
   }
+  if (dropping_) return give_up(batch, *dropping_);
   if (batch->attempts > options_.retries) return give_up(batch, std::move(why));
   batch->last_error = std::move(why);
   insert_by_serial(lane.waiting, batch);
@@ -454,6 +492,7 @@ void Sender::strip_after(Lane& lane, uint64_t serial) {
 // Raises the epoch; the lane counts from 0 as soon as nothing of the old numbering is in flight.  Other lanes go on with theirs until
 // they are settled.
 void Sender::start_over(Lane& lane) {
+  if (options_.transactional) return void(lane.unresolved = true);   // until the next transaction's numbers
   strip_after(lane, 0);
   lane.unresolved = false;
   const bool newer_already = lane.producer_id != producer_id_ || lane.producer_epoch != producer_epoch_;

@@ -19,6 +19,7 @@ namespace kq::client {
 struct SenderOptions {
   int16_t acks = -1;
   bool idempotence = true;
+  bool transactional = false;                         // ids come from the transaction, and errors end it instead of a numbering
   int in_flight_max = 5;                              // unanswered requests to one broker
   size_t request_bytes_max = 1 << 20;
   int retries = INT32_MAX;
@@ -62,6 +63,7 @@ struct Lane {
   int32_t next_sequence = 0;
   int32_t last_acked_sequence = -1;
   bool unresolved = false;                            // a batch was given up that may have been written
+  bool joins = false, joined = false;                 // transactions of version 1: asked to be added; added
 
   bool settled() const { return in_flight.empty() && (waiting.empty() || waiting.front()->sequence == no_sequence); }
 };
@@ -81,8 +83,12 @@ class Sender {
   struct ProducerIdIs { int64_t id; int16_t epoch; };
   struct NoProducerId { Error why; };
   struct Abandon { Error why; };                                                // gives up everything
+  struct Begin { bool partitions_join; };                                       // one begins; whether Joined is awaited
+  struct Joined { std::vector<Lane*> lanes; };
+  struct Drop { Error why; bool until_begin; };         // gives up what is not in flight; and what comes back until the next Begin
   struct Tick {};
-  using Event = std::variant<Ready, LeaderIs, NodeUp, NodeDown, Answered, Written, Failed, ProducerIdIs, NoProducerId, Abandon, Tick>;
+  using Event = std::variant<Ready, LeaderIs, NodeUp, NodeDown, Answered, Written, Failed, ProducerIdIs, NoProducerId, Abandon, Begin, Joined,
+                             Drop, Tick>;
 
   // ---- what is to be done about it ----
   // Send these; then Answered (acks=0: Written) or Failed follows, exactly once, and until then nobody touches the batches' bytes.
@@ -92,7 +98,8 @@ class Sender {
   struct Refresh {};                                                                   // metadata; LeaderIs follows where something is new
   struct Finished { BatchRef batch; };                                                 // delivered or failed: the batch says which
   struct Split { BatchRef batch; };                                                    // one more batch than before is on its way
-  using Action = std::variant<Produce, Connect, AskProducerId, Refresh, Finished, Split>;
+  struct Join { Lane* lane; };                          // to be added to the transaction; Joined, or Drop, follows
+  using Action = std::variant<Produce, Connect, AskProducerId, Refresh, Finished, Split, Join>;
 
   explicit Sender(const SenderOptions&);
 
@@ -126,6 +133,9 @@ class Sender {
   void on(const ProducerIdIs&);
   void on(const NoProducerId&);
   void on(const Abandon&);
+  void on(const Begin&);
+  void on(const Joined&);
+  void on(const Drop&);
   void on(const Tick&) {}
 
   // sending
@@ -185,6 +195,10 @@ class Sender {
   Instant ask_not_before_{};
   std::vector<Lane*> awaiting_id_;
   std::optional<Error> id_failure_;
+
+  bool partitions_join_ = false;                      // those of this transaction
+  std::vector<Lane*> joining_;
+  std::optional<Error> dropping_;
 };
 
 }  // namespace kq::client

@@ -19,6 +19,9 @@ void ApiRanges::learn(const ApiVersionsResponse& response) {
   ranges_ = {};
   for (const auto& api : response.api_keys)
     if (known(api.api_key)) ranges_[api.api_key] = {api.min_version, api.max_version};
+  transaction_version_ = 0;
+  for (const auto& feature : response.finalized_features)
+    if (feature.name == "transaction.version") transaction_version_ = feature.max_version_level;
 }
 
 Result<int16_t> ApiRanges::choose(int16_t key, const char* name, int16_t oldest, int16_t newest) const {

@@ -36,6 +36,7 @@ class ApiRanges {
   Result<int16_t> choose() const { return choose(Request::key, Request::schema_name, Request::oldest, Request::stable); }
   bool has(int16_t key) const { return known(key) && ranges_[key].newest >= 0; }
   int16_t newest(int16_t key) const { return known(key) ? ranges_[key].newest : -1; }
+  int16_t transaction_version() const { return transaction_version_; }      // the cluster's finalized feature; 0: none
 
  private:
   struct Range {
@@ -44,6 +45,7 @@ class ApiRanges {
   static bool known(int16_t key) { return key >= 0 && static_cast<size_t>(key) < key_max; }
   Result<int16_t> choose(int16_t key, const char* name, int16_t oldest, int16_t newest) const;
   std::array<Range, key_max> ranges_{};
+  int16_t transaction_version_ = 0;
 };
 
 // An answer as it came: the message's bytes, its version, and the frame that they lie in.

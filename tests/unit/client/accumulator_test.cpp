@@ -312,6 +312,24 @@ static void records_of_a_batch_may_share_a_look_at_the_clock(void**) {
   assert_int_equal(notes.timestamp(8) - start, 80);
 }
 
+/* partitioner=consistent_random: CRC-32 of "123456789" is 0xcbf43926; an empty key is none. */
+static void keys_go_where_librdkafka_sends_them(void**) {
+  AccumulatorOptions options;
+  options.crc32_keys = true;
+  Desk desk(1000, options);
+  assert_true(desk.send("v", "123456789") == Sending::sent);
+  desk.time.monotonic = 5ms;
+  assert_string_equal(desk.collect().c_str(), (std::to_string(0xcbf43926 % 1000) + ":1 ").c_str());
+}
+
+static void outside_a_transaction_nothing_is_taken(void**) {
+  Desk desk;
+  desk.accumulator.admit(Sending::no_transaction);
+  assert_true(desk.send("v") == Sending::no_transaction);
+  desk.accumulator.admit(Sending::sent);
+  assert_true(desk.send("v") == Sending::sent);
+}
+
 static void after_close_nothing_is_taken(void**) {
   Desk desk;
   desk.accumulator.close();
@@ -346,6 +364,8 @@ int main() {
       cmocka_unit_test(a_clock_set_back_does_not_show_in_a_batch),
       cmocka_unit_test(records_allocate_nothing),
       cmocka_unit_test(records_of_a_batch_may_share_a_look_at_the_clock),
+      cmocka_unit_test(keys_go_where_librdkafka_sends_them),
+      cmocka_unit_test(outside_a_transaction_nothing_is_taken),
       cmocka_unit_test(after_close_nothing_is_taken),
       cmocka_unit_test(more_partitions_may_come),
   };

@@ -79,6 +79,9 @@ class Script {
   }
   void written(uint64_t number) { step(Sender::Written{number}); }
   void lose(uint64_t number) { step(Sender::Failed{number, Error(own_code::transport, "the connection broke", Verdict::retry)}); }
+  void begin(bool partitions_join) { step(Sender::Begin{partitions_join}); }
+  void joined(const std::string& topic, int32_t partition) { step(Sender::Joined{{&lane(topic, partition)}}); }
+  void drop(bool until_begin) { step(Sender::Drop{Error(own_code::closed, "dropped"), until_begin}); }
   void abandon() { step(Sender::Abandon{Error(own_code::closed, "closed")}); }
 
   Lane& lane(const std::string& topic, int32_t partition) {
@@ -104,6 +107,7 @@ class Script {
       const BatchView view(batch->sealed());
       assert_true(view.check_crc());
       line += " " + name(*batch);
+      if (view.transactional()) line += " in transaction";
       if (view.has_producer_id()) line += " seq " + std::to_string(view.base_sequence());
       if (view.producer_epoch() > 0) line += " epoch " + std::to_string(view.producer_epoch());
       line += " x" + std::to_string(view.count());
@@ -114,6 +118,7 @@ class Script {
   void tell(const Sender::Connect& connect) { say("> " + std::to_string(connect.node) + "  connect"); }
   void tell(const Sender::AskProducerId&) { say("ask for a producer id"); }
   void tell(const Sender::Refresh&) { say("ask for metadata"); }
+  void tell(const Sender::Join& join) { say(*join.lane->topic + "-" + std::to_string(join.lane->partition) + " wants to join"); }
   void tell(const Sender::Split& split) { say(name(*split.batch) + " x" + std::to_string(split.batch->count()) + " split"); }
   void tell(const Sender::Finished& finished) {
     const ProducerBatch& batch = *finished.batch;

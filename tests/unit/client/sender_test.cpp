@@ -384,6 +384,92 @@ void a_bad_record_is_told_from_those_beside_it(void**) {
   assert_non_null(strstr(script.finished(0)->record_errors[0].error.message().c_str(), "bad key"));
 }
 
+// ---- transactions ----
+
+SenderOptions transactional() {
+  SenderOptions options;
+  options.transactional = true;
+  return options;
+}
+
+/* Version 1: a partition is added before its first batch of each transaction. */
+void a_partition_joins_before_its_first_batch(void**) {
+  Script script(transactional());
+  script.ready();
+  script.begin(true);
+  script.send("t", 0);
+  script.send("t", 0);
+  expect(script, "[0ms] t-0 wants to join\n");
+  script.joined("t", 0);
+  expect(script, "[0ms] > 1  produce #1 t-0 in transaction seq 0 x1\n[0ms] > 1  produce #2 t-0 in transaction seq 1 x1\n");
+  script.answer(1, {.offset = 0});
+  script.answer(2, {.offset = 1});
+  script.told();
+  script.begin(true);
+  script.send("t", 0);
+  expect(script, "[0ms] t-0 wants to join\n");
+}
+
+/* Version 2: the next transaction has the next epoch, and sequences from 0. */
+void a_new_epoch_counts_from_0(void**) {
+  Script script(transactional());
+  script.ready();
+  script.begin(false);
+  script.send("t", 0, 3);
+  script.answer(1, {.offset = 0});
+  script.told();
+  script.id(900, 1);
+  script.begin(false);
+  script.send("t", 0);
+  expect(script, "[0ms] > 1  produce #2 t-0 in transaction seq 0 epoch 1 x1\n");
+}
+
+void an_abort_drops_what_waits_and_what_comes_back(void**) {
+  SenderOptions options = transactional();
+  options.in_flight_max = 1;
+  Script script(options);
+  script.ready();
+  script.begin(false);
+  script.send("t", 0);
+  script.send("t", 0);
+  script.told();
+  script.drop(true);
+  expect(script, "[0ms] t-0 x1 failed: dropped\n");
+  script.lose(1);
+  expect(script, "[0ms] t-0 x1 failed: dropped\n");
+  assert_int_equal(script.sender().unfinished(), 0);
+  script.id(900, 1);
+  script.begin(false);
+  script.send("t", 0);
+  expect(script, "[0ms] > 1  produce #2 t-0 in transaction seq 0 epoch 1 x1\n");
+}
+
+/* Outside a transaction the lane would begin a new epoch; inside, that is for the coordinator to say. */
+void a_gap_in_a_transaction_fails_the_batch(void**) {
+  Script script(transactional());
+  script.ready();
+  script.begin(false);
+  script.send("t", 0);
+  script.told();
+  script.answer(1, {.code = Code::out_of_order_sequence_number});
+  assert_non_null(strstr(script.told().c_str(), "t-0 x1 failed: broker 1: OUT_OF_ORDER_SEQUENCE_NUMBER"));
+}
+
+void a_purge_leaves_what_is_in_flight(void**) {
+  SenderOptions options;
+  options.in_flight_max = 1;
+  Script script(options);
+  script.ready();
+  script.send("t", 0);
+  script.send("t", 0);
+  script.told();
+  script.drop(false);
+  expect(script, "[0ms] t-0 x1 failed: dropped\n");
+  script.send("t", 0);
+  script.answer(1, {.offset = 5});
+  expect(script, "[0ms] t-0 x1 @5\n[0ms] > 1  produce #2 t-0 seq 1 x1\n");
+}
+
 }  // namespace
 
 int main() {
@@ -412,6 +498,11 @@ int main() {
       cmocka_unit_test(a_batch_too_large_for_the_broker_is_halved),
       cmocka_unit_test(one_record_too_large_for_the_broker_fails),
       cmocka_unit_test(a_bad_record_is_told_from_those_beside_it),
+      cmocka_unit_test(a_partition_joins_before_its_first_batch),
+      cmocka_unit_test(a_new_epoch_counts_from_0),
+      cmocka_unit_test(an_abort_drops_what_waits_and_what_comes_back),
+      cmocka_unit_test(a_gap_in_a_transaction_fails_the_batch),
+      cmocka_unit_test(a_purge_leaves_what_is_in_flight),
   };
   return cmocka_run_group_tests_name("client.sender", tests, nullptr, nullptr);
 }
