@@ -8,25 +8,31 @@ constexpr size_t partitions_a_piece = 64;
 constexpr int64_t never_ms = std::numeric_limits<int64_t>::max();
 }  // namespace
 
-// A check on its way through the partitions.
-struct Housekeeping::Check {
+// Something on its way through the partitions, from time to time.
+struct Housekeeping::Walk {
   std::vector<std::shared_ptr<Partition>> partitions;
+  std::function<void(Partition&, int64_t now_ms)> visit;
+  Alarm& again;
+  int64_t interval_ms;
   size_t next = 0;
 };
 
 Housekeeping::Housekeeping(Place place)
     : place_(std::move(place)), check_alarm_(*place_.env.loops.front(), place_.env.io, [this] { check(); }),
-      removal_alarm_(*place_.env.loops.front(), place_.env.io, [this] { remove_due(); }) {}
+      removal_alarm_(*place_.env.loops.front(), place_.env.io, [this] { remove_due(); }),
+      producers_alarm_(*place_.env.loops.front(), place_.env.io, [this] { forget_producers(); }) {}
 
 void Housekeeping::begin() {
   check_alarm_.arm(Clock::now() + std::chrono::milliseconds(place_.config.log_initial_task_delay_ms));
   removal_alarm_.arm(Clock::now());               // what was deleted before the stop
+  producers_alarm_.arm(Clock::now() + std::chrono::milliseconds(place_.config.producer_id_expiration_check_interval_ms));
 }
 
 void Housekeeping::stop() {
   stopping_ = true;
   check_alarm_.stop();
   removal_alarm_.stop();
+  producers_alarm_.stop();
 }
 
 // By way of the loop: others come first, and a pool that works within submit() does not nest.
@@ -37,20 +43,27 @@ void Housekeeping::later(std::function<void()> piece) {
 }
 
 void Housekeeping::check() {
-  auto check = std::make_shared<Check>();
-  check->partitions = place_.partitions.all();
-  go_on(std::move(check));
+  const auto visit = [this](Partition& partition, int64_t now_ms) { check_one(partition, now_ms); };
+  go_on(std::make_shared<Walk>(place_.partitions.all(), visit, check_alarm_, place_.config.log_retention_check_interval_ms));
   remove_due();
 }
 
-void Housekeeping::go_on(std::shared_ptr<Check> check) {
+// A log that is opened later forgets them then.
+void Housekeeping::forget_producers() {
+  const auto visit = [](Partition& partition, int64_t now_ms) {
+    partition.with_log([now_ms](log::Log& log) { log.expire_producers(now_ms); });
+  };
+  go_on(std::make_shared<Walk>(place_.partitions.all(), visit, producers_alarm_, place_.config.producer_id_expiration_check_interval_ms));
+}
+
+void Housekeeping::go_on(std::shared_ptr<Walk> walk) {
   const int64_t now_ms = wall_clock_ms();
-  for (size_t i = 0; i < partitions_a_piece && check->next < check->partitions.size(); ++i, ++check->next) {
+  for (size_t i = 0; i < partitions_a_piece && walk->next < walk->partitions.size(); ++i, ++walk->next) {
     if (stopping_) return;
-    check_one(*check->partitions[check->next], now_ms);
+    walk->visit(*walk->partitions[walk->next], now_ms);
   }
-  if (check->next < check->partitions.size()) return later([this, check = std::move(check)] { go_on(check); });
-  check_alarm_.arm(Clock::now() + std::chrono::milliseconds(place_.config.log_retention_check_interval_ms));
+  if (walk->next < walk->partitions.size()) return later([this, walk = std::move(walk)] { go_on(walk); });
+  walk->again.arm(Clock::now() + std::chrono::milliseconds(walk->interval_ms));
 }
 
 void Housekeeping::check_one(Partition& partition, int64_t now_ms) {

@@ -1,4 +1,5 @@
-// What nobody asks for and has to be done all the same: old segments go, and files that were taken out are removed.
+// What nobody asks for and has to be done all the same: old segments go, files that were taken out are removed, and producers that have
+// gone silent are forgotten.
 #pragma once
 
 #include <atomic>
@@ -44,10 +45,11 @@ class Housekeeping {
   void starts_raised();
 
  private:
-  struct Check;
+  struct Walk;
 
   void check();
-  void go_on(std::shared_ptr<Check>);
+  void forget_producers();
+  void go_on(std::shared_ptr<Walk>);
   void check_one(Partition&, int64_t now_ms);
   bool may_have_work(Partition&, int64_t now_ms);
   void remove_due();
@@ -63,7 +65,7 @@ class Housekeeping {
   std::mutex starts_mutex_;                       // one writer; over starts_written_
   std::atomic<uint64_t> starts_raised_{0};        // counts requests
   uint64_t starts_written_ = 0;
-  Alarm check_alarm_, removal_alarm_;             // the last: they call what is above
+  Alarm check_alarm_, removal_alarm_, producers_alarm_;      // the last: they call what is above
 };
 
 }  // namespace kq::broker

@@ -22,7 +22,7 @@ struct Asked {
   const Topics& topics;
 };
 
-template <class CodeOf>      // Code(std::string_view topic, int32_t index)
+template <class CodeOf>  // Code(std::string_view topic, int32_t index)
 void fill(TopicAnswers& answers, const Topics& topics, const CodeOf& code_of) {
   for (const auto& topic : topics) {
     auto& answer = answers.emplace_back();

@@ -10,7 +10,8 @@ using Answer = DescribeProducersResponse::PartitionResponse;
 
 awaitable<Code> describe(Broker& broker, Call& call, const cluster::TopicImage* topic, Answer& answer) {
   const auto partition = topic ? broker.partitions->find(topic->id, answer.partition_index) : nullptr;
-  if (!partition) co_return topic && topic->partition(answer.partition_index) ? Code::not_leader_or_follower : Code::unknown_topic_or_partition;
+  if (!partition)
+    co_return topic && topic->partition(answer.partition_index) ? Code::not_leader_or_follower : Code::unknown_topic_or_partition;
   const Code opened = co_await partition->opened(call.loop);
   if (opened != Code::none) co_return opened;
   std::vector<log::Producer> producers;

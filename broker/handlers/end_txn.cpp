@@ -17,12 +17,14 @@ awaitable<EndTxnResponse> handle(Broker& broker, Call& call, const EndTxnRequest
     response.error_code = Code::invalid_request;
     co_return response;
   }
-  const txn::TransactionCoordinator::End end{.transactional_id = request.transactional_id,
-                                             .producer = {request.producer_id, request.producer_epoch},
-                                             .commit = request.committed,
-                                             .client_version = call.version >= version_2_from ? txn::epoch_bump_from : int16_t{0}};
+  const txn::TransactionCoordinator::End end{
+      .transactional_id = request.transactional_id,
+      .producer = {request.producer_id, request.producer_epoch},
+      .commit = request.committed,
+      .client_version = call.version >= version_2_from ? txn::epoch_bump_from : int16_t{0}};
   const auto ended = co_await broker.transactions->end(call.loop, end);
-  response.error_code = ended.code == Code::producer_fenced && call.version < fenced_from ? Code::invalid_producer_epoch : ended.code;
+  response.error_code =
+      ended.code == Code::producer_fenced && call.version < fenced_from ? Code::invalid_producer_epoch : ended.code;
   if (ended.code == Code::none && call.version >= version_2_from) {
     response.producer_id = ended.producer.id;
     response.producer_epoch = ended.producer.epoch;

@@ -24,7 +24,7 @@ awaitable<void> give_id(Broker& broker, Call& call, InitProducerIdResponse& resp
     co_return;
   }
   broker.env.log.error("producer ids", id.error().message());
-  fail(response, Code::coordinator_not_available);      // clients try again
+  fail(response, Code::coordinator_not_available);  // clients try again
 }
 
 }  // namespace
@@ -39,11 +39,13 @@ awaitable<InitProducerIdResponse> handle(Broker& broker, Call& call, const InitP
   } else {
     std::optional<txn::ProducerIdAndEpoch> expected;
     if (has_id) expected = {request.producer_id, request.producer_epoch};
-    const auto answer =
-        co_await broker.transactions->init_producer_id(call.loop, *request.transactional_id, request.transaction_timeout_ms, expected);
+    const auto answer = co_await broker.transactions->init_producer_id(call.loop, *request.transactional_id,
+                                                                       request.transaction_timeout_ms, expected);
     const bool told_otherwise = answer.code == Code::producer_fenced && call.version < fenced_from;
-    if (answer.code != Code::none) fail(response, told_otherwise ? Code::invalid_producer_epoch : answer.code);
-    else response.producer_id = answer.producer.id, response.producer_epoch = answer.producer.epoch;
+    if (answer.code != Code::none)
+      fail(response, told_otherwise ? Code::invalid_producer_epoch : answer.code);
+    else
+      response.producer_id = answer.producer.id, response.producer_epoch = answer.producer.epoch;
   }
   co_return response;
 }

@@ -30,7 +30,7 @@ class Pattern {
   bool matches(const std::string& id) const { return !regex_ || std::regex_match(id, *regex_); }
 
  private:
-  std::optional<std::regex> regex_;               // none: everything
+  std::optional<std::regex> regex_;  // none: everything
 };
 
 struct Filter {
@@ -57,10 +57,12 @@ awaitable<ListTransactionsResponse> handle(Broker& broker, Call& call, const Lis
                 .now_ms = wall_clock_ms()};
   for (const std::string_view name : request.state_filters) {
     const auto state = txn::state_of(name);
-    if (state) filter.states.insert(*state);
-    else response.unknown_state_filters.push_back(name);
+    if (state)
+      filter.states.insert(*state);
+    else
+      response.unknown_state_filters.push_back(name);
   }
-  if (!request.state_filters.empty() && filter.states.empty()) co_return response;      // nothing is in a state that nobody knows
+  if (!request.state_filters.empty() && filter.states.empty()) co_return response;  // nothing is in a state that nobody knows
   Pattern pattern;
   if (request.transactional_id_pattern && !pattern.compile(*request.transactional_id_pattern)) {
     response.error_code = Code::invalid_regular_expression;

@@ -185,7 +185,7 @@ awaitable<void> Produce::produce(const cluster::TopicImage* topic, std::string_v
   Code code = find(topic, name, asked, partition_);
   if (code == Code::none && !partition_->is_open()) code = co_await partition_->opened(call_.loop);
   if (code != Code::none) co_return fail(answer, code);
-  if (verified.code != Code::none) co_return fail(answer, verified.code, "the transaction's coordinator does not know of this partition");
+  if (verified.code != Code::none) co_return fail(answer, verified.code, "the transaction's coordinator has not confirmed this partition");
   if (!asked.records || asked.records->empty()) co_return fail(answer, Code::invalid_record, "there is no batch for this partition");
   const auto config = partition_->config();
   const auto validation = co_await validate(*config, asked.records->bytes);

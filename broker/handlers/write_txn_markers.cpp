@@ -12,12 +12,12 @@ namespace {
 using Asked = WriteTxnMarkersRequest::WritableTxnMarker;
 using Answer = WriteTxnMarkersResponse::WritableTxnMarkerPartitionResult;
 
-constexpr int8_t epoch_bump_from = 2;             // of transaction_version
+constexpr int8_t epoch_bump_from = 2;  // of transaction_version
 
 struct Commit {
   std::shared_ptr<Partition> partition;
   int64_t offset;
-  size_t marker, topic, index;                    // of its answer
+  size_t marker, topic, index;  // of its answer
 };
 
 // What the coordinator that asked takes as a reason to find the leader anew.
@@ -48,11 +48,12 @@ awaitable<WriteTxnMarkersResponse> handle(Broker& broker, Call& call, const Writ
       for (const int32_t index : asked_topic.partition_indexes) {
         Answer& answer = topic.partitions.emplace_back();
         answer.partition_index = index;
-        auto written = co_await txn::write_marker(broker, call.loop, asked_topic.name, index, marker, asked.transaction_version >= epoch_bump_from);
+        auto written = co_await txn::write_marker(broker, call.loop, asked_topic.name, index, marker,
+                                                  asked.transaction_version >= epoch_bump_from);
         answer.error_code = told(written.code);
         if (!written.partition) continue;
-        commits.push_back({std::move(written.partition), written.end_offset, response.markers.size() - 1, marker_answer.topics.size() - 1,
-                           topic.partitions.size() - 1});
+        commits.push_back({std::move(written.partition), written.end_offset, response.markers.size() - 1,
+                           marker_answer.topics.size() - 1, topic.partitions.size() - 1});
       }
     }
   }

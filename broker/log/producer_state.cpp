@@ -49,6 +49,9 @@ const BatchMetadata* ProducerState::duplicate_of(const ProducerBatch& batch) con
 
 VerificationGuard ProducerState::begin_verification(const VerificationRequest& request) {
   if (has_open_transaction(request.producer_id, request.epoch)) return no_guard;
+  if (verifications_.size() >= verifications_max)
+    boost::unordered::erase_if(verifications_, [&](const auto& held) { return request.now_ms - held.second.begun_ms >= verification_ms_max; });
+  if (verifications_.size() >= verifications_max && !verifications_.contains(request.producer_id)) return no_guard;
   const auto [entry, is_new] = verifications_.try_emplace(request.producer_id);
   Verification& held = entry->second;
   if (is_new) held.guard = ++last_guard_;

@@ -138,7 +138,10 @@ class ProducerState {
   std::vector<Producer> all() const;                         // by producer id
 
  private:
-  // What is known of a producer between its verification and its first batch.
+  // What is known of a producer between its verification and its first batch.  Most last for milliseconds; those of batches that were
+  // refused are let go when there are too many.
+  static constexpr size_t verifications_max = 1000;
+  static constexpr int64_t verification_ms_max = 60'000;
   struct Verification {
     VerificationGuard guard = no_guard;
     int64_t begun_ms = 0;

@@ -52,7 +52,7 @@ void TransactionCoordinator::put(std::string_view transactional_id, const Transa
   key.transactional_id = transactional_id;
   TransactionLogValue value;
   fill(next, value);
-  if (!flexible) {                                       // what an old record cannot say
+  if (!flexible) {  // what an old record cannot say
     value.previous_producer_id = value.next_producer_id = no_producer_id;
     value.client_transaction_version = 0;
   }
@@ -89,10 +89,12 @@ TransactionCoordinator::InitAnswer TransactionCoordinator::init(const Now& now, 
 // A producer that names its id and epoch is one that goes on after an error, unless another has come since.
 Code TransactionCoordinator::may_continue(const Transaction& held, const ProducerIdAndEpoch& expected) const {
   const bool was_it = expected.id == held.previous_producer_id && exhausted(expected.epoch);
-  return held.producer_epoch == no_producer_epoch || expected.id == held.producer_id || was_it ? Code::none : Code::producer_fenced;
+  return held.producer_epoch == no_producer_epoch || expected.id == held.producer_id || was_it ? Code::none
+                                                                                               : Code::producer_fenced;
 }
 
-TransactionCoordinator::InitAnswer TransactionCoordinator::next_epoch(const Now& now, const Init& request, const Transaction& held, Writes& writes) {
+TransactionCoordinator::InitAnswer TransactionCoordinator::next_epoch(const Now& now, const Init& request,
+                                                                      const Transaction& held, Writes& writes) {
   Transaction next = after(held, now);
   const auto& expected = request.expected;
   const bool is_current = !expected || held.producer_epoch == no_producer_epoch || expected->epoch == held.producer_epoch;
@@ -162,14 +164,16 @@ TransactionCoordinator::EndAnswer TransactionCoordinator::end(const Now& now, co
   return request.client_version >= epoch_bump_from ? end_v2(now, request, *held, writes) : end_v1(now, request, *held, writes);
 }
 
-TransactionCoordinator::EndAnswer TransactionCoordinator::end_v1(const Now& now, const End& request, const Transaction& held, Writes& writes) {
+TransactionCoordinator::EndAnswer TransactionCoordinator::end_v1(const Now& now, const End& request, const Transaction& held,
+                                                                 Writes& writes) {
   if (held.producer_id != request.producer.id) return {.code = Code::invalid_producer_id_mapping};
   if (held.producer_epoch != request.producer.epoch) return {.code = Code::producer_fenced};
   switch (held.state) {
     case State::ongoing: return prepare(now, request, held, writes);
     case State::prepare_commit:
     case State::prepare_abort:
-      return {.code = request.commit == (held.state == State::prepare_commit) ? Code::concurrent_transactions : Code::invalid_txn_state};
+      return {.code = request.commit == (held.state == State::prepare_commit) ? Code::concurrent_transactions
+                                                                              : Code::invalid_txn_state};
     case State::complete_commit:
     case State::complete_abort:
       if (request.commit != (held.state == State::complete_commit)) return {.code = Code::invalid_txn_state};
@@ -180,7 +184,8 @@ TransactionCoordinator::EndAnswer TransactionCoordinator::end_v1(const Now& now,
 
 // An end raises the epoch, so the epoch tells a repeat from the end of the next transaction.  To abort is legal without a partition
 // as well: the epoch then fences what is under way to a partition that was not added yet.
-TransactionCoordinator::EndAnswer TransactionCoordinator::end_v2(const Now& now, const End& request, const Transaction& held, Writes& writes) {
+TransactionCoordinator::EndAnswer TransactionCoordinator::end_v2(const Now& now, const End& request, const Transaction& held,
+                                                                 Writes& writes) {
   const bool repeat_over_ids =
       held.previous_producer_id == request.producer.id && request.producer.epoch == last_epoch && held.producer_epoch == 0;
   const bool repeat = repeat_over_ids || held.producer_epoch == request.producer.epoch + 1;
@@ -194,7 +199,8 @@ TransactionCoordinator::EndAnswer TransactionCoordinator::end_v2(const Now& now,
     case State::ongoing: return prepare(now, request, held, writes);
     case State::prepare_commit:
     case State::prepare_abort:
-      return {.code = request.commit == (held.state == State::prepare_commit) ? Code::concurrent_transactions : Code::invalid_txn_state};
+      return {.code = request.commit == (held.state == State::prepare_commit) ? Code::concurrent_transactions
+                                                                              : Code::invalid_txn_state};
     case State::complete_commit:
       if (request.commit) return repeat ? done : illegal;
       return repeat ? illegal : prepare(now, request, held, writes);
@@ -206,7 +212,8 @@ TransactionCoordinator::EndAnswer TransactionCoordinator::end_v2(const Now& now,
   }
 }
 
-TransactionCoordinator::EndAnswer TransactionCoordinator::prepare(const Now& now, const End& request, const Transaction& held, Writes& writes) {
+TransactionCoordinator::EndAnswer TransactionCoordinator::prepare(const Now& now, const End& request, const Transaction& held,
+                                                                  Writes& writes) {
   Transaction next = after(held, now);
   next.state = request.commit ? State::prepare_commit : State::prepare_abort;
   next.client_version = request.client_version;
@@ -231,7 +238,8 @@ TransactionCoordinator::EndAnswer TransactionCoordinator::prepare(const Now& now
 }
 
 // Aborts under an epoch that no producer is given: whoever began the transaction is fenced.
-PreparedEnd TransactionCoordinator::fence(const Now& now, const std::string& transactional_id, const Transaction& held, Writes& writes) {
+PreparedEnd TransactionCoordinator::fence(const Now& now, const std::string& transactional_id, const Transaction& held,
+                                          Writes& writes) {
   Transaction next = after(held, now);
   next.state = State::prepare_abort;
   next.client_version = server_version() >= epoch_bump_from ? server_version() : int16_t{0};
@@ -294,7 +302,7 @@ void TransactionCoordinator::replay(const Record& record) {
   next->deadline = held.deadline;
   next->previous_epoch = held.previous_epoch;
   if (preparing(next->state) && next->producer_epoch != held.producer_epoch) {
-    const bool by_end = next->client_version >= epoch_bump_from;      // else by a fence: nobody comes again with what is fenced
+    const bool by_end = next->client_version >= epoch_bump_from;  // else by a fence: nobody comes again with what is fenced
     next->previous_epoch = by_end ? static_cast<int16_t>(next->producer_epoch - 1) : no_producer_epoch;
   }
   held = std::move(*next);
@@ -303,8 +311,10 @@ void TransactionCoordinator::replay(const Record& record) {
 
 // Keeps what is looked up by time and by state in step with the transaction.
 void TransactionCoordinator::watch(std::string_view transactional_id, Transaction& transaction) {
-  if (preparing(transaction.state)) prepared_.emplace(transactional_id);
-  else if (const auto held = prepared_.find(transactional_id); held != prepared_.end()) prepared_.erase(held);
+  if (preparing(transaction.state))
+    prepared_.emplace(transactional_id);
+  else if (const auto held = prepared_.find(transactional_id); held != prepared_.end())
+    prepared_.erase(held);
   if (!loaded_) return;
   if (!next_expiry_ && transaction.state != State::dead) next_expiry_ = now_.instant + settings_.expiry_interval;
   if (transaction.deadline && transaction.state != State::ongoing) {

@@ -28,16 +28,16 @@ struct ProducerIdAndEpoch {
 // A transaction that was decided, and of which the partitions have to be told.
 struct PreparedEnd {
   std::string transactional_id;
-  ProducerIdAndEpoch producer;                 // the markers'
+  ProducerIdAndEpoch producer;  // the markers'
   bool commit = false;
   bool transactions_v2 = false;
   Partitions partitions;
 };
 
 struct Settings {
-  int32_t max_timeout_ms = 900'000;            // transaction.max.timeout.ms
-  int32_t id_expiration_ms = 604'800'000;      // transactional.id.expiration.ms
-  Duration expiry_interval = std::chrono::hours(1);       // transaction.remove.expired.transaction.cleanup.interval.ms
+  int32_t max_timeout_ms = 900'000;                  // transaction.max.timeout.ms
+  int32_t id_expiration_ms = 604'800'000;            // transactional.id.expiration.ms
+  Duration expiry_interval = std::chrono::hours(1);  // transaction.remove.expired.transaction.cleanup.interval.ms
   // Of what nobody waits for: a transaction that took too long, or that was found prepared in the log.  Under the runtime's lock.
   std::function<void(int32_t partition)> prepared = [](int32_t) {};
 };
@@ -54,14 +54,14 @@ class TransactionCoordinator final : public coordinator::StateMachine {
   struct Init {
     std::string_view transactional_id;
     int32_t timeout_ms = 0;
-    std::optional<ProducerIdAndEpoch> expected{};       // KIP-360: the producer goes on
-    std::optional<int64_t> fresh_producer_id{};         // unless none: for a new id, or one whose epochs are used up
+    std::optional<ProducerIdAndEpoch> expected{};  // KIP-360: the producer goes on
+    std::optional<int64_t> fresh_producer_id{};    // unless none: for a new id, or one whose epochs are used up
   };
   struct InitAnswer {
     Code code = Code::none;
     ProducerIdAndEpoch producer{};
-    bool wants_producer_id = false;                     // nothing is decided: come again with a fresh id
-    std::optional<PreparedEnd> end{};                   // an open transaction had to be aborted; with concurrent_transactions
+    bool wants_producer_id = false;    // nothing is decided: come again with a fresh id
+    std::optional<PreparedEnd> end{};  // an open transaction had to be aborted; with concurrent_transactions
   };
   InitAnswer init(const Now&, const Init&, Writes&);
 
@@ -80,13 +80,13 @@ class TransactionCoordinator final : public coordinator::StateMachine {
     ProducerIdAndEpoch producer{};
     bool commit = false;
     int16_t client_version = 0;
-    std::optional<int64_t> fresh_producer_id{};         // as in Init
+    std::optional<int64_t> fresh_producer_id{};  // as in Init
   };
   struct EndAnswer {
     Code code = Code::none;
-    ProducerIdAndEpoch producer{};                      // with which to go on
+    ProducerIdAndEpoch producer{};  // with which to go on
     bool wants_producer_id = false;
-    std::optional<PreparedEnd> end{};                   // none: it has ended before
+    std::optional<PreparedEnd> end{};  // none: it has ended before
   };
   EndAnswer end(const Now&, const End&, Writes&);
 
@@ -102,7 +102,9 @@ class TransactionCoordinator final : public coordinator::StateMachine {
 
   void replay(const coordinator::Record&) override;
   void loaded(const Now&, std::shared_ptr<const cluster::Image>) override;
-  void metadata_changed(const Now&, std::shared_ptr<const cluster::Image> image, const cluster::Delta&) override { image_ = std::move(image); }
+  void metadata_changed(const Now&, std::shared_ptr<const cluster::Image> image, const cluster::Delta&) override {
+    image_ = std::move(image);
+  }
   std::optional<Instant> deadline() const override;
   void tick(const Now&, Writes&) override;
 
@@ -123,11 +125,11 @@ class TransactionCoordinator final : public coordinator::StateMachine {
   const Settings& settings_;
   std::shared_ptr<const cluster::Image> image_;
   std::map<std::string, Transaction, std::less<>> transactions_;
-  std::set<std::string, std::less<>> prepared_;                   // in a prepare state
-  std::set<std::pair<Instant, std::string>> deadlines_;           // of ongoing transactions
-  Now now_;                                                       // of the decision whose records are replayed
+  std::set<std::string, std::less<>> prepared_;          // in a prepare state
+  std::set<std::pair<Instant, std::string>> deadlines_;  // of ongoing transactions
+  Now now_;                                              // of the decision whose records are replayed
   bool loaded_ = false;
-  std::optional<Instant> next_expiry_;                            // while there are ids
+  std::optional<Instant> next_expiry_;  // while there are ids
 };
 
 }  // namespace kq::txn

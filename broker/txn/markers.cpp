@@ -1,7 +1,6 @@
 #include "broker/txn/markers.hpp"
 
 #include "broker/broker.hpp"
-#include "broker/cluster/topic_name.hpp"
 #include "broker/coordinator/runtime.hpp"
 #include "broker/partitions.hpp"
 
@@ -22,8 +21,8 @@ void take_out(Partitions& left, const std::string& topic, int32_t index) {
 
 }  // namespace
 
-awaitable<WrittenMarker> write_marker(broker::Broker& broker, Loop& loop, std::string_view topic, int32_t index, const TransactionMarker& marker,
-                                      bool transactions_v2) {
+awaitable<WrittenMarker> write_marker(broker::Broker& broker, Loop& loop, std::string_view topic, int32_t index,
+                                      const TransactionMarker& marker, bool transactions_v2) {
   const auto image = broker.image();
   const cluster::TopicImage* known = image->topic(topic);
   if (!known || !known->partition(index)) co_return WrittenMarker{Code::unknown_topic_or_partition};
@@ -45,7 +44,8 @@ awaitable<WrittenMarker> write_marker(broker::Broker& broker, Loop& loop, std::s
   co_return written;
 }
 
-awaitable<Markers::Outcome> LocalMarkers::write(Loop& loop, const PreparedEnd& end, int32_t coordinator_epoch, Partitions& left, Instant deadline) {
+awaitable<Markers::Outcome> LocalMarkers::write(Loop& loop, const PreparedEnd& end, int32_t coordinator_epoch, Partitions& left,
+                                                Instant deadline) {
   const TransactionMarker marker{.commit = end.commit,
                                  .producer_id = end.producer.id,
                                  .producer_epoch = end.producer.epoch,
@@ -57,11 +57,13 @@ awaitable<Markers::Outcome> LocalMarkers::write(Loop& loop, const PreparedEnd& e
       auto written = co_await write_marker(broker_, loop, topic, index, marker, end.transactions_v2);
       switch (written.code) {
         case Code::none:
-          if (written.partition) commits.push_back({std::move(written.partition), written.end_offset});
-          else take_out(left, topic, index);
+          if (written.partition)
+            commits.push_back({std::move(written.partition), written.end_offset});
+          else
+            take_out(left, topic, index);
           break;
-        case Code::unknown_topic_or_partition:         // deleted, and what the transaction wrote there with it
-        case Code::invalid_producer_epoch:             // the partition is past this transaction
+        case Code::unknown_topic_or_partition:  // deleted, and what the transaction wrote there with it
+        case Code::invalid_producer_epoch:      // the partition is past this transaction
           take_out(left, topic, index);
           break;
         case Code::transaction_coordinator_fenced: co_return Outcome::fenced;

@@ -18,9 +18,9 @@ class Markers {
   virtual ~Markers() = default;
 
   enum class Outcome {
-    done,                                         // every partition has committed its marker, or is no longer there
-    again,                                        // those that stand in `left` have not, yet
-    fenced,                                       // another coordinator has taken over
+    done,    // every partition has committed its marker, or is no longer there
+    again,   // those that stand in `left` have not, yet
+    fenced,  // another coordinator has taken over
   };
   // Appends a marker to each of `left`, and takes out those that have committed it before the deadline.  A marker may come twice.
   virtual awaitable<Outcome> write(Loop&, const PreparedEnd&, int32_t coordinator_epoch, Partitions& left, Instant deadline) = 0;
@@ -39,9 +39,10 @@ class LocalMarkers final : public Markers {
 // One marker, as WriteTxnMarkers asks for it: appended, or none where `committed` has to be awaited at `end_offset` in `partition`.
 struct WrittenMarker {
   Code code{};
-  std::shared_ptr<broker::Partition> partition{};    // null: it is committed already, or refused
+  std::shared_ptr<broker::Partition> partition{};  // null: it is committed already, or refused
   int64_t end_offset = -1;
 };
-awaitable<WrittenMarker> write_marker(broker::Broker&, Loop&, std::string_view topic, int32_t index, const TransactionMarker&, bool transactions_v2);
+awaitable<WrittenMarker> write_marker(broker::Broker&, Loop&, std::string_view topic, int32_t index, const TransactionMarker&,
+                                      bool transactions_v2);
 
 }  // namespace kq::txn

@@ -32,8 +32,8 @@ bool contains(const Partitions& all, const Partitions& some) {
 
 bool Transaction::operator==(const Transaction& other) const {
   const auto held = [](const Transaction& t) {
-    return std::tie(t.producer_id, t.previous_producer_id, t.next_producer_id, t.producer_epoch, t.timeout_ms, t.state, t.partitions,
-                    t.start_ms, t.update_ms, t.client_version);
+    return std::tie(t.producer_id, t.previous_producer_id, t.next_producer_id, t.producer_epoch, t.timeout_ms, t.state,
+                    t.partitions, t.start_ms, t.update_ms, t.client_version);
   };
   return held(*this) == held(other);
 }

@@ -9,8 +9,11 @@ namespace kq::txn {
 using broker::Broker;
 
 Transactions::Transactions(Broker& broker)
-    : broker_(broker), loop_(*broker.env.loops.front()), markers_(std::make_unique<LocalMarkers>(broker)),
-      life_(std::make_shared<Life>(Life{this})), idle_(loop_.context()) {
+    : broker_(broker),
+      loop_(*broker.env.loops.front()),
+      markers_(std::make_unique<LocalMarkers>(broker)),
+      life_(std::make_shared<Life>(Life{this})),
+      idle_(loop_.context()) {
   const broker::Config& config = broker.config;
   settings_.max_timeout_ms = config.transaction_max_timeout_ms;
   settings_.id_expiration_ms = config.transactional_id_expiration_ms;
@@ -35,7 +38,8 @@ std::unique_ptr<Transactions::Runtime> Transactions::make_runtime() {
 
 // ---- Requests --------------------------------------------------------------------------------------------------------------------
 
-awaitable<Transactions::Initialized> Transactions::init_producer_id(Loop& loop, std::string_view transactional_id, int32_t timeout_ms,
+awaitable<Transactions::Initialized> Transactions::init_producer_id(Loop& loop, std::string_view transactional_id,
+                                                                    int32_t timeout_ms,
                                                                     std::optional<ProducerIdAndEpoch> expected) {
   TransactionCoordinator::Init request{.transactional_id = transactional_id, .timeout_ms = timeout_ms, .expected = expected};
   for (;;) {
@@ -157,9 +161,11 @@ int32_t Transactions::coordinator_epoch(int32_t index) const {
 awaitable<bool> Transactions::carry_out(Loop& loop, int32_t index, const PreparedEnd& end, Partitions& left, Instant deadline) {
   const auto outcome = co_await markers_->write(loop, end, coordinator_epoch(index), left, deadline);
   if (outcome == Markers::Outcome::fenced)
-    broker_.env.log.error("transactions", "another coordinator has ended transactions of " + end.transactional_id + ": this one leaves it");
+    broker_.env.log.error("transactions",
+                          "another coordinator has ended transactions of " + end.transactional_id + ": this one leaves it");
   if (outcome != Markers::Outcome::done) co_return outcome == Markers::Outcome::fenced;
-  const Code code = co_await runtime_->at(loop, index, [&](auto& machine, const auto& now, auto& writes) { machine.completed(now, end, writes); });
+  const Code code = co_await runtime_->at(
+      loop, index, [&](auto& machine, const auto& now, auto& writes) { machine.completed(now, end, writes); });
   co_return code == Code::none || code == Code::not_coordinator;
 }
 

@@ -31,14 +31,15 @@ class Transactions {
     Code code = Code::none;
     ProducerIdAndEpoch producer{};
   };
-  awaitable<Initialized> init_producer_id(Loop&, std::string_view transactional_id, int32_t timeout_ms, std::optional<ProducerIdAndEpoch> expected);
+  awaitable<Initialized> init_producer_id(Loop&, std::string_view transactional_id, int32_t timeout_ms,
+                                          std::optional<ProducerIdAndEpoch> expected);
   awaitable<Code> add_partitions(Loop&, const Add&);
   // As TransactionCoordinator::verify_partitions.
   awaitable<Code> verify_partitions(Loop&, const Add&, Partitions& missing);
 
   struct Ended {
     Code code = Code::none;
-    ProducerIdAndEpoch producer{};                // with which to go on, in version 2
+    ProducerIdAndEpoch producer{};  // with which to go on, in version 2
   };
   // Answers once the decision is committed; as a rule the partitions have been told by then.
   awaitable<Ended> end(Loop&, TransactionCoordinator::End);
@@ -56,16 +57,16 @@ class Transactions {
     std::string_view transactional_id;
     ProducerIdAndEpoch producer{};
     const Partitions& partitions;
-    bool joins = false;                           // the client is of version 2: the partitions join, else they have been added before
-    bool knows_abortable = false;                 // the client knows TRANSACTION_ABORTABLE
+    bool joins = false;            // the client is of version 2: the partitions join, else they have been added before
+    bool knows_abortable = false;  // the client knows TRANSACTION_ABORTABLE
     Instant deadline{};
   };
   // none, or what the client is told for every partition, or for those that are `missing` if any are.
   awaitable<Code> enlist(Loop&, const Enlist&, Partitions& missing);
 
  private:
-  static constexpr Duration retry_pause = 100ms;          // before a partition is told again
-  static constexpr Duration answer_wait_max = 100ms;      // for markers, before an answer leaves all the same
+  static constexpr Duration retry_pause = 100ms;      // before a partition is told again
+  static constexpr Duration answer_wait_max = 100ms;  // for markers, before an answer leaves all the same
 
   int32_t coordinator_epoch(int32_t index) const;
   awaitable<bool> carry_out(Loop&, int32_t index, const PreparedEnd&, Partitions& left, Instant deadline);
@@ -80,15 +81,15 @@ class Transactions {
   void post(Call call);
 
   broker::Broker& broker_;
-  Loop& loop_;                                    // the first one, on which work goes on that nobody waits for
+  Loop& loop_;  // the first one, on which work goes on that nobody waits for
   Runtime* runtime_ = nullptr;
   std::unique_ptr<Markers> markers_;
   Settings settings_;
   struct Life {
-    Transactions* self;                           // null: stopped
+    Transactions* self;  // null: stopped
   };
   // The first loop's.
-  std::shared_ptr<Life> life_;                    // calls that are posted hold it
+  std::shared_ptr<Life> life_;  // calls that are posted hold it
   size_t running_ = 0;
   bool stopped_ = false;
   Signal idle_;

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import subprocess
 import time
 
 from confluent_kafka import KafkaException, Producer
@@ -11,6 +12,7 @@ from kqpeer import clients, downloads
 from kqpeer.cases import KAFKA, KQD, case
 from kqpeer.clients import CONFLUENT
 from kqpeer.main_job import create_topic
+from kqpeer.records import Record
 from kqpeer.servers import java
 
 FULL = os.environ.get("KQ_TEST_TIER") == "full"
@@ -170,6 +172,38 @@ def franz(setting, broker):
         read = [int(line.split()[1]) for line in lines if line.startswith(f"{partition} ")]
         assert read == wanted, read
         assert values(setting, broker, "t", partition) == [str(number) for number in wanted]
+
+
+@case("Kafka's transactional copier copies exactly once, with random aborts and through kill -9 of the broker")
+def copied_exactly_once(setting, broker):
+    noise = random.Random(os.environ.get("KQ_TEST_SEED", "9"))
+    create_topic(broker, "in")
+    create_topic(broker, "out")
+    wanted = [str(number) for number in range(2000)]
+    CONFLUENT.write(setting, broker, "in", [Record(value.encode(), None) for value in wanted], "none")
+    copier = java(
+        "org.apache.kafka.tools.TransactionalMessageCopier",
+        *("--broker-list", broker.address, "--input-topic", "in", "--input-partition", "0", "--output-topic", "out"),
+        *("--consumer-group", "copiers", "--transactional-id", "copier", "--transaction-size", "25"),
+        *("--enable-random-aborts", "--group-mode", "--use-group-metadata"),
+    )
+    kills = 2
+    deadline = time.monotonic() + 200
+    while len(values(setting, broker, "out")) < len(wanted):
+        assert time.monotonic() < deadline, f"{len(values(setting, broker, 'out'))} of {len(wanted)} are copied"
+        with open(setting.directory / "copier.log", "ab") as log:
+            running = subprocess.Popen(copier, stdout=log, stderr=log)
+            try:
+                while kills and running.poll() is None:
+                    time.sleep(noise.uniform(1, 3))
+                    broker.kill()
+                    broker.start()
+                    kills -= 1
+                running.wait(max(deadline - time.monotonic(), 1))
+            finally:
+                running.kill()
+                running.wait()
+    assert values(setting, broker, "out") == wanted
 
 
 class Pairs:

@@ -26,7 +26,10 @@ struct Topic {
 
   void write(const Written& written, int16_t epoch = 0) {
     auto batch = batch_of({.values = written.values,
-                           .fields = {.producer_id = written.producer_id, .producer_epoch = epoch, .base_sequence = written.sequence, .transactional = true}});
+                           .fields = {.producer_id = written.producer_id,
+                                      .producer_epoch = epoch,
+                                      .base_sequence = written.sequence,
+                                      .transactional = true}});
     const auto partition = bed.broker->partitions->find(id, 0);
     assert_true(partition->open_now().ok());
     const auto appended = partition->append(batch, true, {});
@@ -108,7 +111,7 @@ void aborted_transactions_are_told_in_the_order_in_which_they_began(void**) {
   assert_true(topic.end(7, false) == Code::none);
   const std::string all = topic.fetched(1);
   assert_true(says(all, "| 7@0 8@1 lso 4"));
-  assert_true(says(topic.fetched(1, 3), "| 7@0 lso 4"));        // 8's marker is behind the reader
+  assert_true(says(topic.fetched(1, 3), "| 7@0 lso 4"));  // 8's marker is behind the reader
   assert_true(says(topic.fetched(0), "| lso 4"));
 }
 
@@ -135,9 +138,9 @@ void markers_of_older_coordinators_and_epochs_are_refused(void**) {
   assert_true(topic.end(7, true, 3, 5) == Code::none);
   assert_true(topic.end(7, true, 3, 4) == Code::transaction_coordinator_fenced);
   topic.write({7, 1, {"b"}}, 3);
-  assert_true(topic.end(7, true, 3, 5, 2) == Code::invalid_producer_epoch);   // of version 2: must raise it
+  assert_true(topic.end(7, true, 3, 5, 2) == Code::invalid_producer_epoch);  // of version 2: must raise it
   assert_true(topic.end(7, true, 4, 5, 2) == Code::none);
-  assert_true(topic.end(7, true, 4, 5, 2) == Code::none);                     // again
+  assert_true(topic.end(7, true, 4, 5, 2) == Code::none);  // again
 }
 
 void producers_are_described(void**) {

@@ -38,7 +38,7 @@ void a_commit_goes_through_prepare_and_raises_the_epoch(void**) {
   assert_true(log.add("a", producer, t1) == Code::none);
   const size_t before = log.entries.size();
   assert_true(log.add("a", producer, both) == Code::none);
-  assert_int_equal(log.entries.size(), before);                   // they are in it
+  assert_int_equal(log.entries.size(), before);  // they are in it
   const auto answer = log.end("a", producer, true);
   assert_true(answer.code == Code::none && answer.end.has_value());
   assert_int_equal(answer.producer.epoch, 1);
@@ -66,7 +66,7 @@ void an_end_of_version_2_that_comes_again_is_answered_alike(void**) {
   assert_true(again.code == Code::none && !again.end);
   assert_int_equal(again.producer.epoch, 1);
   assert_true(log.end("a", producer, false).code == Code::invalid_txn_state);
-  assert_true(log.end("a", first.producer, true).code == Code::invalid_txn_state);      // nothing was begun
+  assert_true(log.end("a", first.producer, true).code == Code::invalid_txn_state);  // nothing was begun
   assert_true(log.end("a", {producer.id, 7}, true).code == Code::producer_fenced);
   assert_true(log.end("a", {producer.id + 1, 1}, true).code == Code::invalid_producer_id_mapping);
 }
@@ -122,10 +122,10 @@ void a_producer_that_names_itself_goes_on_and_may_repeat_the_question(void**) {
   const auto first = log.init("a").producer;
   const auto second = log.init("a", first);
   assert_int_equal(second.producer.epoch, 1);
-  assert_int_equal(log.init("a", first).producer.epoch, 1);       // it had not heard
+  assert_int_equal(log.init("a", first).producer.epoch, 1);  // it had not heard
   assert_int_equal(log.init("a", second.producer).producer.epoch, 2);
   assert_true(log.init("a", first).code == Code::producer_fenced);
-  log.init("a");                                                  // another one
+  log.init("a");  // another one
   assert_true(log.init("a", ProducerIdAndEpoch{first.id, 2}).code == Code::producer_fenced);
   assert_true(log.init("a", ProducerIdAndEpoch{first.id + 5, 3}).code == Code::producer_fenced);
 }
@@ -138,7 +138,7 @@ void when_the_epochs_are_used_up_another_producer_id_takes_over(void**) {
   const auto rotated = log.init("a", producer);
   assert_int_equal(rotated.producer.id, 1001);
   assert_int_equal(rotated.producer.epoch, 0);
-  assert_int_equal(log.init("a", producer).producer.id, 1001);    // it had not heard
+  assert_int_equal(log.init("a", producer).producer.id, 1001);  // it had not heard
   assert_int_equal(log.init("a", producer).producer.epoch, 0);
 }
 
@@ -152,7 +152,7 @@ void a_transaction_that_uses_up_the_epochs_ends_under_another_id(void**) {
   assert_int_equal(answer.producer.epoch, 0);
   assert_int_equal(answer.end->producer.id, 1000);
   assert_int_equal(answer.end->producer.epoch, 32767);
-  log.restart();                                                  // the next id is in the log
+  log.restart();  // the next id is in the log
   log.complete(*answer.end);
   assert_int_equal(log.held("a").producer_id, 1001);
   const auto again = log.end("a", producer, true);
@@ -165,7 +165,7 @@ void a_transaction_that_takes_too_long_is_aborted_and_its_producer_fenced(void**
   const auto producer = log.init("a", {}, 5000).producer;
   log.add("a", producer, t0);
   log.pass(4s);
-  log.add("a", producer, t1);                                     // counts from the first
+  log.add("a", producer, t1);  // counts from the first
   log.tick();
   assert_string_equal(log.state("a").c_str(), "Ongoing");
   log.pass(1s);
@@ -284,7 +284,10 @@ void random_runs_leave_what_the_log_says(void**) {
           if (answer.end && !log.refuse) assert_true(preparing(log.held(id).state) && answer.end->commit == commit);
           break;
         }
-        case 5: log.pass(std::chrono::milliseconds(random.below(3000))); log.tick(); break;
+        case 5:
+          log.pass(std::chrono::milliseconds(random.below(3000)));
+          log.tick();
+          break;
         case 6: {
           for (auto& end : log.machine->take_prepared()) ends.push_back(std::move(end));
           if (!ends.empty()) log.complete(ends[random.below(ends.size())]);

@@ -36,8 +36,10 @@ class StateLog {
     return answer;
   }
 
-  TransactionCoordinator::InitAnswer init(std::string_view id, std::optional<ProducerIdAndEpoch> expected = {}, int32_t timeout_ms = 60'000) {
-    TransactionCoordinator::Init request{.transactional_id = id, .timeout_ms = timeout_ms, .expected = expected, .fresh_producer_id = {}};
+  TransactionCoordinator::InitAnswer init(std::string_view id, std::optional<ProducerIdAndEpoch> expected = {},
+                                          int32_t timeout_ms = 60'000) {
+    TransactionCoordinator::Init request{
+        .transactional_id = id, .timeout_ms = timeout_ms, .expected = expected, .fresh_producer_id = {}};
     auto answer = run([&](auto& m, const auto& at, auto& writes) { return m.init(at, request, writes); });
     if (!answer.wants_producer_id) return answer;
     request.fresh_producer_id = next_producer_id++;
@@ -45,11 +47,13 @@ class StateLog {
   }
   Code add(std::string_view id, ProducerIdAndEpoch producer, const Partitions& partitions, int16_t version = 2) {
     return run([&](auto& m, const auto& at, auto& writes) {
-      return m.add_partitions(at, {.transactional_id = id, .producer = producer, .partitions = partitions, .client_version = version}, writes);
+      return m.add_partitions(
+          at, {.transactional_id = id, .producer = producer, .partitions = partitions, .client_version = version}, writes);
     });
   }
   TransactionCoordinator::EndAnswer end(std::string_view id, ProducerIdAndEpoch producer, bool commit, int16_t version = 2) {
-    TransactionCoordinator::End request{.transactional_id = id, .producer = producer, .commit = commit, .client_version = version, .fresh_producer_id = {}};
+    TransactionCoordinator::End request{
+        .transactional_id = id, .producer = producer, .commit = commit, .client_version = version, .fresh_producer_id = {}};
     auto answer = run([&](auto& m, const auto& at, auto& writes) { return m.end(at, request, writes); });
     if (!answer.wants_producer_id) return answer;
     request.fresh_producer_id = next_producer_id++;
@@ -81,8 +85,8 @@ class StateLog {
   Settings settings;
   coordinator::Now now{Instant{} + 1s, 1'700'000'000'000};
   std::unique_ptr<TransactionCoordinator> machine;
-  bool refuse = false;                           // whatever is written
-  int prepared = 0;                              // told about ends that nobody waits for
+  bool refuse = false;  // whatever is written
+  int prepared = 0;     // told about ends that nobody waits for
   int64_t next_producer_id = 1000;
 
  private:

@@ -16,7 +16,10 @@ namespace kq::broker {
 
 class TransactionalProducer {
  public:
-  TransactionalProducer(Bed& bed, std::string id, Uuid topic, bool v2 = true) : bed_(bed), id_(std::move(id)), topic_(topic), v2_(v2) { connect(); }
+  TransactionalProducer(Bed& bed, std::string id, Uuid topic, bool v2 = true)
+      : bed_(bed), id_(std::move(id)), topic_(topic), v2_(v2) {
+    connect();
+  }
 
   void connect() { client_ = bed_.connect(); }
   Client& client() { return *client_; }

@@ -43,11 +43,12 @@ void commits_are_seen_and_aborts_are_not(void**) {
     const Uuid topic = bed.create_topic("t", 2);
     TransactionalProducer producer(bed, "a", topic, v2);
     assert_true(producer.init() == Code::none);
-    assert_true(producer.write(0, "x") == Code::none && producer.write(1, "y") == Code::none && producer.write(0, "z") == Code::none);
+    assert_true(producer.write(0, "x") == Code::none && producer.write(1, "y") == Code::none &&
+                producer.write(0, "z") == Code::none);
     assert_string_equal(committed(bed, topic).c_str(), "");
     assert_string_equal(described(bed, "a").c_str(), "Ongoing");
     assert_true(producer.end(true) == Code::none);
-    assert_string_equal(described(bed, "a").c_str(), "CompleteCommit");      // the partitions know as well
+    assert_string_equal(described(bed, "a").c_str(), "CompleteCommit");  // the partitions know as well
     assert_string_equal(committed(bed, topic).c_str(), "x z");
     assert_string_equal(committed(bed, topic, 1).c_str(), "y");
     assert_true(producer.write(0, "no") == Code::none);
@@ -145,12 +146,15 @@ void ids_are_listed_by_state_and_producer(void**) {
   assert_string_equal(list({"Ongoing"}, {}, 2000).c_str(), "b:Ongoing ");
   assert_string_equal(list({"Ongoing"}, {}, 10'000).c_str(), "");
   assert_string_equal(described(bed, "nobody").c_str(), "TRANSACTIONAL_ID_NOT_FOUND");
-  for (const auto& [pattern, count] : std::map<std::string_view, int>{{"", 2}, {".*", 2}, {"a", 1}, {"[b-z]+", 1}, {"(a|b)b", 0}, {"(", -1}, {"a(?=b)", -1}}) {
+  for (const auto& [pattern, count] :
+       std::map<std::string_view, int>{{"", 2}, {".*", 2}, {"a", 1}, {"[b-z]+", 1}, {"(a|b)b", 0}, {"(", -1}, {"a(?=b)", -1}}) {
     ListTransactionsRequest request;
     request.transactional_id_pattern = pattern;
     const auto answer = bed.connect()->ask(request);
-    if (count < 0) assert_true(answer.body.error_code == Code::invalid_regular_expression);
-    else assert_int_equal(answer.body.transaction_states.size(), count);
+    if (count < 0)
+      assert_true(answer.body.error_code == Code::invalid_regular_expression);
+    else
+      assert_int_equal(answer.body.transaction_states.size(), count);
   }
 }
 
@@ -159,16 +163,20 @@ void ids_are_listed_by_state_and_producer(void**) {
 // What a producer knows of its transactions.
 enum class Fate { unknown, committed, aborted };
 struct Wrote {
-  std::string values[2];                          // one for each partition, empty where nothing was written
+  std::string values[2];  // one for each partition, empty where nothing was written
   Fate fate = Fate::unknown;
 };
 
 class Killed {
  public:
   explicit Killed(uint64_t seed)
-      : random_(seed), power_(random_.one_in(2)), bed_(power_ ? Settings{{"log.flush.acks", "all"}} : Settings{}),
+      : random_(seed),
+        power_(random_.one_in(2)),
+        bed_(power_ ? Settings{{"log.flush.acks", "all"}} : Settings{}),
         topic_(bed_.create_topic("t", 2)) {
-    for (int i = 0; i < 2; ++i) producers_.push_back(std::make_unique<TransactionalProducer>(bed_, std::string(1, static_cast<char>('a' + i)), topic_, random_.one_in(2)));
+    for (int i = 0; i < 2; ++i)
+      producers_.push_back(
+          std::make_unique<TransactionalProducer>(bed_, std::string(1, static_cast<char>('a' + i)), topic_, random_.one_in(2)));
     bed_.files.on_operation([this](const char*, const std::string&) {
       if (left_ > 0 && --left_ == 0) bed_.files.stop();
     });
@@ -179,12 +187,16 @@ class Killed {
     for (int i = 0; i < 25; ++i) {
       if (left_ == 0) left_ = 1 + random_.below(60);
       transaction(i);
-      if (bed_.files.stopped()) recover();
+      if (!bed_.files.stopped()) continue;
+      ++kills;
+      recover();
     }
     left_ = 0;
-    recover();                                    // whoever comes next ends what is open
+    recover();  // whoever comes next ends what is open
     check();
   }
+
+  int kills = 0;
 
  private:
   void transaction(int number) {
@@ -198,7 +210,7 @@ class Killed {
     }
     const bool commit = random_.below(3) > 0;
     if (!well) {
-      wrote.fate = Fate::aborted;                 // nobody has asked for its end
+      wrote.fate = Fate::aborted;  // nobody has asked for its end
     } else if (wrote.values[0].empty() && wrote.values[1].empty()) {
       return;
     } else if (const bool ended = producer.end(commit) == Code::none; ended || !commit) {
@@ -212,8 +224,10 @@ class Killed {
     for (auto& producer : producers_) producer->client().close();
     left_ = 0;
     assert_true(bed_.stop(false).ok());
-    if (power_) bed_.files.crash(random_);
-    else bed_.files.restart();
+    if (power_)
+      bed_.files.crash(random_);
+    else
+      bed_.files.restart();
     bed_.start();
     for (auto& producer : producers_) {
       producer->connect();
@@ -234,17 +248,18 @@ class Killed {
         if (wrote.fate == Fate::committed) assert_true(seen.contains(value));
         if (wrote.fate == Fate::aborted) assert_false(seen.contains(value));
       }
-      if (!wrote.values[0].empty() && !wrote.values[1].empty()) assert_int_equal(seen.contains(wrote.values[0]), seen.contains(wrote.values[1]));
+      if (!wrote.values[0].empty() && !wrote.values[1].empty())
+        assert_int_equal(seen.contains(wrote.values[0]), seen.contains(wrote.values[1]));
     }
   }
 
   Random random_;
-  const bool power_;                              // the machine loses it; else the process is killed
+  const bool power_;  // the machine loses it; else the process is killed
   Bed bed_;
   const Uuid topic_;
   std::vector<std::unique_ptr<TransactionalProducer>> producers_;
   std::vector<Wrote> wrote_;
-  uint64_t left_ = 0;                             // operations before the disk stops
+  uint64_t left_ = 0;  // operations before the disk stops
 };
 
 // KQ_SEEDS says how many, KQ_SEED which one first.
@@ -253,11 +268,17 @@ void every_transaction_is_all_or_nothing_whenever_the_broker_is_killed(void**) {
     const char* text = std::getenv(name);
     return text ? std::strtoull(text, nullptr, 10) : otherwise;
   };
-  const uint64_t first = number("KQ_SEED", 1), count = number("KQ_SEEDS", 25);
+  const char* tier = std::getenv("KQ_TEST_TIER");
+  const bool full = tier && std::string_view(tier) == "full";
+  const uint64_t first = number("KQ_SEED", 1), count = number("KQ_SEEDS", full ? 200 : 10);
+  int kills = 0;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     if (std::getenv("KQ_SEED_SHOW")) std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
-    Killed(seed).run();
+    Killed job(seed);
+    job.run();
+    kills += job.kills;
   }
+  assert_true(kills >= static_cast<int>(count));
 }
 
 }  // namespace
