@@ -39,6 +39,7 @@ struct Commands {
 void add_topic(const Commands&);
 void add_produce(const Commands&);
 void add_consume(const Commands&);
+void add_group(const Commands&);
 void add_cluster(const Commands&);
 void add_bench(const Commands&);
 void add_completion(const Commands&);

@@ -12,6 +12,10 @@ _kq_topics() {
   timeout 2 kq topic list -o tsv --timeout 1500 "$@" 2>/dev/null | cut -f 1
 }
 
+_kq_groups() {
+  timeout 2 kq group list -o tsv --timeout 1500 "$@" 2>/dev/null | cut -f 1
+}
+
 _kq() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path=kq at choices= brokers=()
   for ((at = 1; at < COMP_CWORD; at++)); do
@@ -26,6 +30,7 @@ _kq() {
     -z | --codec | --codecs) choices='none gzip snappy lz4 zstd' ;;
     -i | --input) choices='lines json' ;;
     --acks) choices='0 1 all' ;;
+    -g | --group) choices=$(_kq_groups "${brokers[@]}") ;;
     -F | --config) COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
   if [ -z "$choices" ]; then
@@ -38,6 +43,7 @@ constexpr std::string_view script_end = R"bash(    esac
         kq/topic/describe | kq/topic/delete | kq/topic/add-partitions | kq/produce | kq/consume | kq/bench/*)
           choices=$(_kq_topics "${brokers[@]}")
           [[ $path == kq/produce ]] && choices+=" $(compgen -f -- "$word")" ;;
+        kq/group/describe | kq/group/reset | kq/group/delete) choices=$(_kq_groups "${brokers[@]}") ;;
       esac
     fi
   fi

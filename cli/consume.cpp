@@ -4,26 +4,13 @@
 
 #include <map>
 
-#include "cli/command.hpp"
-#include "cli/progress.hpp"
-#include "cli/record_format.hpp"
+#include "cli/consume.hpp"
 #include "cli/record_json.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 
 namespace kq::cli {
 namespace {
-
-constexpr size_t output_bytes_held_max = 256 << 10;
-
-struct ConsumeOptions {
-  std::string topic;
-  std::vector<int32_t> partitions;
-  bool from_beginning = false, until_end = false, read_committed = false;
-  std::optional<int64_t> offset;
-  std::string from_time, format = "%v\\n", null_text;
-  uint64_t count = 0;  // 0: no end
-};
 
 class Reader {
  public:
@@ -38,26 +25,23 @@ class Reader {
   void take(const kq_batch* batch);
   void take_record(const kq_record& record);
   void reached(int32_t partition, int64_t next_offset);
-  bool done() const { return (options_.count > 0 && records_ == options_.count) || (options_.until_end && ends_.empty()); }
-  void write_out();
+  bool done() const { return (options_.count > 0 && printer_.records() == options_.count) || (options_.until_end && ends_.empty()); }
 
   const Common& common_;
   const ConsumeOptions& options_;
-  const RecordFormat format_;
+  const std::string& topic_;
   Consumer consumer_;
   std::map<int32_t, int64_t> ends_;  // with --until-end: partitions that are not at their end yet
-  std::string out_;
-  uint64_t records_ = 0, bytes_ = 0;
-  Progress progress_;
+  RecordPrinter printer_;
 };
 
 Reader::Reader(const Common& common, const ConsumeOptions& options)
     : common_(common),
       options_(options),
-      format_(options.format, options.null_text),
+      topic_(options.topics.front()),
       consumer_(common.consumer({"enable.partition.eof", "true", "auto.offset.reset", "none", "isolation.level",
                                  options.read_committed ? "read_committed" : "read_uncommitted"})),
-      progress_(!common.quiet && !isatty(STDOUT_FILENO), 0) {
+      printer_(common, options) {
   std::vector<kq_topic_partition> partitions = partitions_asked();
   set_starts(partitions);
   if (options.until_end) note_ends(partitions);
@@ -66,16 +50,16 @@ Reader::Reader(const Common& common, const ConsumeOptions& options)
 
 std::vector<kq_topic_partition> Reader::partitions_asked() {
   int32_t count = 0;
-  check(kq_consumer_partition_count(consumer_.get(), options_.topic.c_str(), common_.timeout_ms, &count));
+  check(kq_consumer_partition_count(consumer_.get(), topic_.c_str(), common_.timeout_ms, &count));
   std::vector<int32_t> numbers = options_.partitions;
   for (int32_t i = 0; options_.partitions.empty() && i < count; ++i) numbers.push_back(i);
   std::vector<kq_topic_partition> partitions;
   for (const int32_t number : numbers) {
     if (number < 0 || number >= count)
-      throw Failure{exit_refused, fmt::format("topic {} has {} partitions, so the last one is {}, not {}", options_.topic, count,
+      throw Failure{exit_refused, fmt::format("topic {} has {} partitions, so the last one is {}, not {}", topic_, count,
                                               count - 1, number)};
     kq_topic_partition partition = KQ_TOPIC_PARTITION_INIT;
-    partition.topic = options_.topic.c_str();
+    partition.topic = topic_.c_str();
     partition.partition = number;
     partitions.push_back(partition);
   }
@@ -138,15 +122,9 @@ void Reader::take_record(const kq_record& record) {
     reached(record.partition, record.offset);  // written after we began
     return;
   }
-  if (for_json(common_.output)) {
-    append_json(out_, record);
-  } else {
-    format_.append(out_, record);
-  }
-  ++records_;
-  bytes_ += record.key_len + record.value_len;
+  printer_.add(record);
   reached(record.partition, record.offset + 1);
-  if (out_.size() >= output_bytes_held_max) write_out();
+  if (printer_.full()) printer_.write_out(false);
 }
 
 void Reader::take(const kq_batch* batch) {
@@ -158,11 +136,6 @@ void Reader::take(const kq_batch* batch) {
   }
 }
 
-void Reader::write_out() {
-  print(out_);
-  out_.clear();
-}
-
 int Reader::run() {
   while (!done() && !interrupted()) {
     kq_batch* taken = nullptr;
@@ -170,30 +143,63 @@ int Reader::run() {
     const Batch batch(taken);
     if (taken) {
       take(taken);
-      progress_.update(records_, bytes_);
+      printer_.show_progress();
       continue;
     }
-    write_out();
-    flush();
+    printer_.write_out(true);
     wait_readable(kq_consumer_fd(consumer_.get()), -1, 1000);
   }
-  progress_.clear();
-  write_out();
-  flush();
-  if (!for_json(common_.output) && (isatty(STDERR_FILENO) || options_.until_end))
-    note(common_,
-         fmt::format("{}: {}, {}, {}, {}", options_.topic, counted(records_, "record"), human_bytes(static_cast<double>(bytes_)),
-                     human_seconds(progress_.seconds()), rate(records_, progress_.seconds())));
+  printer_.finish(topic_, options_.until_end);
   return exit_done;
 }
 
+// What belongs to reading by hand, and what to a group.
+int consume(const Common& common, const ConsumeOptions& options) {
+  if (options.group.empty()) {
+    if (options.topics.size() > 1) throw Failure{exit_usage, "several topics are read as a member of a group: give it a name with --group"};
+    return Reader(common, options).run();
+  }
+  if (!options.partitions.empty() || options.offset || !options.from_time.empty())
+    throw Failure{exit_usage, "a group decides which partitions are read, and where: --group goes without --partition, --offset and --from"};
+  return consume_as_member(common, options);
+}
+
 }  // namespace
+
+RecordPrinter::RecordPrinter(const Common& common, const ConsumeOptions& options)
+    : common_(common), format_(options.format, options.null_text), progress_(!common.quiet && !isatty(STDOUT_FILENO), 0) {}
+
+void RecordPrinter::add(const kq_record& record) {
+  if (for_json(common_.output)) {
+    append_json(out_, record);
+  } else {
+    format_.append(out_, record);
+  }
+  ++records_;
+  bytes_ += record.key_len + record.value_len;
+}
+
+void RecordPrinter::write_out(bool at_once) {
+  print(out_);
+  out_.clear();
+  if (at_once) flush();
+}
+
+void RecordPrinter::finish(const std::string& what, bool tell) {
+  progress_.clear();
+  write_out(true);
+  if (for_json(common_.output) || !(isatty(STDERR_FILENO) || tell)) return;
+  note(common_, fmt::format("{}: {}, {}, {}", what, counted(records_, "record"), human_bytes(static_cast<double>(bytes_)),
+                            human_seconds(progress_.seconds())));
+}
 
 void add_consume(const Commands& commands) {
   auto options = std::make_shared<ConsumeOptions>();
   CLI::App* app = commands.root.add_subcommand("consume", "Print the records of a topic, from now on or from an earlier point")
                       ->fallthrough();
-  app->add_option("topic", options->topic, "The topic")->required();
+  app->add_option("topic", options->topics, "The topic; with --group there may be several")->required();
+  app->add_option("-g,--group", options->group,
+                  "Read as a member of this consumer group: from where it has committed, sharing partitions with its other members");
   app->add_option("-p,--partition", options->partitions, "Only these partitions, with commas")
       ->delimiter(',')
       ->allow_extra_args(false);
@@ -217,9 +223,10 @@ void add_consume(const Commands& commands) {
       "  kq consume orders\n"
       "  kq consume orders --from-beginning --until-end -f '%k\\t%v\\n'\n"
       "  kq consume orders --from 2h -o json | jq .value\n"
-      "  kq consume orders --offset -10 -n 10");
+      "  kq consume orders --offset -10 -n 10\n"
+      "  kq consume orders payments --group readers --from-beginning");
   app->callback([=, &common = commands.common, &action = commands.action] {
-    action = [=, &common] { return Reader(common, *options).run(); };
+    action = [=, &common] { return consume(common, *options); };
   });
 }
 

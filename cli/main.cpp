@@ -15,7 +15,8 @@ constexpr const char* exit_statuses =
     "Examples:\n"
     "  kq topic create greetings -p 4\n"
     "  echo hello | kq produce greetings\n"
-    "  kq consume greetings --from-beginning --until-end";
+    "  kq consume greetings --from-beginning --until-end\n"
+    "  kq group describe readers";
 
 void add_common_options(CLI::App& root, Common& common) {
   static const std::map<std::string, Output> outputs = {
@@ -42,7 +43,7 @@ int run(int argc, char** argv) {
   root.failure_message(CLI::FailureMessage::simple);
   add_common_options(root, common);
   const Commands commands{root, common, action};
-  for (auto* add : {add_topic, add_produce, add_consume, add_cluster, add_bench, add_completion}) add(commands);
+  for (auto* add : {add_topic, add_produce, add_consume, add_group, add_cluster, add_bench, add_completion}) add(commands);
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
