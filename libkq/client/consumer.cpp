@@ -23,6 +23,8 @@ FetchOptions fetch_options(const Config& config) {
   }
   options.committed_first = !config.group_id.empty();
   options.report_end = config.partition_eof;
+  options.rack = config.client_rack;
+  options.replica_age = config.metadata_max_age;
   options.backoff = {config.retry_backoff, config.retry_backoff_max};
   return options;
 }
@@ -318,8 +320,11 @@ void Consumer::send_fetch(int32_t node) {
     if (!fetcher_.fill(node, request)) return;
     has_topic_ids = fetcher_.has_topic_ids();
   }
-  constexpr int16_t newest_by_name = 12;
+  constexpr int16_t newest_by_name = 12, first_with_epochs = 12;
   auto version = connection->apis().choose<FetchRequest>();
+  if (version && *version < first_with_epochs)
+    for (auto& topic : request.topics)
+      for (auto& partition : topic.partitions) partition.last_fetched_epoch = -1;
   Status sent;
   if (version) {
     sent = connection->send_version(request, has_topic_ids ? *version : std::min(*version, newest_by_name),

@@ -29,6 +29,7 @@ FetchRequest::FetchPartition asking(const FetchSpot& spot, int32_t partition_byt
   partition.partition = spot.partition;
   partition.current_leader_epoch = spot.leader_epoch;
   partition.fetch_offset = spot.offset;
+  partition.last_fetched_epoch = spot.last_epoch;
   partition.partition_max_bytes = partition_bytes_max;
   return partition;
 }

@@ -19,6 +19,7 @@ struct FetchSpot {
   int32_t partition = 0;
   int64_t offset = 0;
   int32_t leader_epoch = -1;
+  int32_t last_epoch = -1;                         // of the record before `offset`
 
   bool same_as(const FetchSpot& other) const {
     return offset == other.offset && leader_epoch == other.leader_epoch && topic_id == other.topic_id;

@@ -1,62 +1,14 @@
-#include "libkq/client/fetcher.hpp"
+#include "libkq/client/fetcher_state.hpp"
 
 #include <algorithm>
-
-#include "libkq/record/batch.hpp"
 
 namespace kq::client {
 
 // A fetch waits until there is room for this much, or for half of all.
 static constexpr size_t room_bytes_min = 64 << 10;
 
-struct Fetcher::Partition {
-  enum class State { awaiting, resolving, fetching, resting };
-
-  uint64_t id;                                     // also its key in sessions
-  std::shared_ptr<const std::string> topic;
-  int32_t index;
-  Uuid topic_id{};
-  int32_t leader = -1;
-  int32_t leader_epoch = -1;
-  int32_t session_node = -1;                       // whose session wants it
-
-  State state = State::resolving;
-  int64_t spec = offset_spec::by_policy;           // while resolving
-  bool asked = false;                              // a ListOffsets, or the committed offset, is under way
-  uint64_t generation = 1;
-  int64_t fetch_offset = 0;
-  int64_t position = offset_spec::by_policy;
-  int64_t end_offset = -1;
-  int64_t end_reported = -1;                       // the end that the reader was told of last
-
-  bool paused = false;
-  bool is_ready = false;                           // in ready_
-  bool being_read = false;                         // a slice of this generation was taken and not given back
-  int failures = 0;
-  std::optional<Instant> retry_at{};               // in backing_off_ until then
-  std::optional<Instant> missing_since{};
-  std::deque<Fetched> fetched{};
-  size_t waiting_bytes = 0;
-
-  std::string text() const { return *topic + "-" + std::to_string(index); }
-};
-
-struct Fetcher::Node {
-  int32_t id;
-  FetchSession session{};
-  bool connected = true;                           // false: a connection is being made
-  bool fetching = false;
-  size_t reserved_bytes = 0;                       // of memory, for the fetch under way
-  bool listing = false;
-  bool ask_offsets = false;                        // some partition of it may be resolving
-  int failures = 0;
-  std::optional<Instant> retry_at{};
-  std::vector<PartitionPtr> listed{};              // what the ListOffsets under way asks for
-  std::vector<std::shared_ptr<const std::string>> listed_topics{};     // keeps the names alive that its request points at
-};
-
 Fetcher::Fetcher(FetchOptions options, std::shared_ptr<FetchMemory> memory, uint64_t seed)
-    : options_(options), memory_(std::move(memory)), random_(seed) {}
+    : options_(std::move(options)), memory_(std::move(memory)), random_(seed) {}
 
 Fetcher::~Fetcher() = default;
 
@@ -156,6 +108,7 @@ void Fetcher::place(Partition& partition, int64_t offset) {
   drop_fetched(partition);
   partition.position = offset;
   partition.end_reported = -1;
+  partition.last_epoch = -1;
   partition.missing_since.reset();
   if (offset == offset_spec::by_policy && options_.committed_first) return await_committed(partition);
   if (offset < 0) return resolve(partition, offset);
@@ -247,7 +200,7 @@ std::optional<Fetched> Fetcher::take() {
     partition.position = slice->position;
     if (partition.session_node < 0 && fetchable(partition)) {
       update(partition);
-      wants_step_ |= !node_of(partition.leader).fetching;
+      wants_step_ |= !node_of(source(partition)).fetching;
     }
   } else {
     ready(partition);
@@ -341,6 +294,7 @@ bool Fetcher::fill(int32_t id, FetchRequest& request) {
   request.min_bytes = options_.bytes_min;
   request.max_bytes = static_cast<int32_t>(bytes);
   request.isolation_level = options_.isolation_level;
+  request.rack_id = options_.rack;
   node.session.fill(request, options_.partition_bytes_max);
   return true;
 }
@@ -400,6 +354,7 @@ void Fetcher::know_leader(Partition& partition, const Leader& leader) {
     partition.retry_at.reset();
     std::erase(backing_off_, &partition);
   }
+  if (partition.leader_epoch != leader.epoch) partition.replica = -1;
   partition.leader = leader.node;
   partition.leader_epoch = leader.epoch;
   if (partition.leader >= 0 && partition.topic_id.is_zero()) ++without_topic_id_;
@@ -419,7 +374,20 @@ void Fetcher::learn(const Missing& missing) {
 }
 
 void Fetcher::on(const NotConnected& event) { node_of(event.node).connected = false; }
-void Fetcher::on(const Disconnected& event) { node_of(event.node).connected = true; }      // to be asked for again
+void Fetcher::on(const Disconnected& event) {
+  node_of(event.node).connected = true;              // to be asked for again
+  leave_replica(event.node);
+}
+
+// Whoever fetched from this follower goes back to the leader.
+void Fetcher::leave_replica(int32_t node) {
+  for (const auto& [name, partition] : assigned_) {
+    if (partition->replica != node) continue;
+    partition->replica = -1;
+    update(*partition);
+  }
+}
+
 void Fetcher::on(const Connected& event) {
   Node& node = node_of(event.node);
   node.connected = true;
@@ -432,6 +400,7 @@ void Fetcher::on(const FetchFailed& event) {
   node.reserved_bytes = 0;
   node.session.lost();
   node.retry_at = now_ + options_.backoff.after(++node.failures, random_);
+  leave_replica(event.node);
 }
 
 void Fetcher::on(const OffsetsFailed& event) {
@@ -443,230 +412,6 @@ void Fetcher::on(const OffsetsFailed& event) {
     else back_off(*partition);
   }
   wants_metadata_ = true;
-}
-
-// ---- answers ------------------------------------------------------------------------------------------------------------------
-
-void Fetcher::on(const FetchAnswered& event) {
-  Node& node = node_of(event.node);
-  const FetchResponse& response = event.response;
-  node.fetching = false;
-  node.reserved_bytes = 0;
-  if (response.throttle_time_ms > 0) node.retry_at = now_ + std::chrono::milliseconds(response.throttle_time_ms);
-  const Code code = response.error_code;
-  if (code != Code::none) {
-    node.session.lost();
-    const bool session_alone = code == Code::fetch_session_id_not_found || code == Code::invalid_fetch_session_epoch ||
-                               code == Code::fetch_session_topic_id_error;
-    if (!session_alone || ++node.failures > 1) node.retry_at = now_ + options_.backoff.after(std::max(1, node.failures), random_);
-    return;
-  }
-  node.failures = 0;
-  for (const auto& topic : response.responses) {
-    for (const auto& data : topic.partitions) {
-      Partition* partition = nullptr;
-      if (topic.topic_id.is_zero()) {
-        partition = find(topic.topic, data.partition_index);
-      } else if (const auto found = by_topic_id_.find({topic.topic_id, data.partition_index}); found != by_topic_id_.end()) {
-        partition = found->second;
-      }
-      if (partition) answered(node, *partition, data, event.held);
-    }
-  }
-  if (options_.report_end) report_ends(node);
-  node.session.answered(response.session_id);
-}
-
-void Fetcher::answered(Node& node, Partition& partition, const FetchResponse::PartitionData& data, const Held& held) {
-  const FetchSpot* asked = node.session.asked(partition.id);
-  const bool still_wanted = asked && partition.state == Partition::State::fetching && asked->offset == partition.fetch_offset;
-  if (!still_wanted || partition.leader != node.id) return;
-  const auto code = data.error_code;
-  if (code != Code::none) return trouble(partition, code);
-  partition.failures = 0;
-  partition.end_offset = options_.isolation_level == 1 ? data.last_stable_offset : data.high_watermark;
-  if (data.records && !data.records->bytes.empty()) take_records(partition, data, held);
-  update(partition);
-}
-
-void Fetcher::take_records(Partition& partition, const FetchResponse::PartitionData& data, const Held& held) {
-  const Bytes all = data.records->bytes;
-  Bytes rest_of_all = all;
-  int64_t next = partition.fetch_offset;
-  Step step;
-  for (BatchView batch; (step = next_batch(rest_of_all, batch)) == Step::batch;) next = std::max(next, batch.next_offset());
-  const Bytes whole = all.first(all.size() - rest_of_all.size());
-  if (whole.empty() || next == partition.fetch_offset) {
-    if (step == Step::corrupt) {
-      rest(partition, Error(static_cast<int32_t>(Code::corrupt_message), partition.text() + " at offset " +
-                                std::to_string(partition.fetch_offset) + ": what the broker sent is no record batch"));
-    } else {
-      back_off(partition);                           // a batch that does not fit: no broker sends that
-    }
-    return;
-  }
-  Slice slice{.serial = next_serial_++, .partition_id = partition.id, .generation = partition.generation, .topic = partition.topic,
-              .partition = partition.index, .held = held, .records = whole, .waiting_bytes = whole.size(),
-              .position = partition.fetch_offset, .end_offset = partition.end_offset};
-  if (options_.isolation_level == 1 && data.aborted_transactions) {
-    for (const auto& transaction : *data.aborted_transactions) slice.aborted.push_back({transaction.producer_id, transaction.first_offset});
-    std::ranges::sort(slice.aborted, {}, &Aborted::first_offset);
-  }
-  partition.waiting_bytes += slice.waiting_bytes;
-  partition.fetch_offset = next;
-  push(partition, std::move(slice));
-}
-
-void Fetcher::report_ends(Node& node) {
-  node.session.each_asked([&](uint64_t id, const FetchSpot& spot) {
-    const auto found = by_id_.find(id);
-    if (found == by_id_.end()) return;
-    Partition& partition = *found->second;
-    if (partition.state == Partition::State::fetching && partition.leader == node.id && spot.offset <= partition.fetch_offset)
-      report_end(partition);
-  });
-}
-
-void Fetcher::report_end(Partition& partition) {
-  if (partition.fetch_offset != partition.end_offset || partition.end_reported == partition.end_offset) return;
-  partition.end_reported = partition.end_offset;
-  push(partition, EndOfPartition{partition.topic, partition.index, partition.end_offset});
-}
-
-void Fetcher::on(const OffsetsAnswered& event) {
-  Node& node = node_of(event.node);
-  node.listing = false;
-  const auto listed = std::exchange(node.listed, {});
-  for (const PartitionPtr& partition : listed) {
-    if (!std::exchange(partition->asked, false)) continue;           // placed elsewhere meanwhile
-    const ListOffsetsResponse::ListOffsetsPartitionResponse* answer = nullptr;
-    for (const auto& topic : event.response.topics)
-      if (topic.name == *partition->topic)
-        for (const auto& one : topic.partitions)
-          if (one.partition_index == partition->index) answer = &one;
-    const auto code = answer ? answer->error_code : Code::unknown_server_error;
-    if (code == Code::none && answer->offset < 0 && partition->spec == offset_spec::by_duration) {
-      resolve(*partition, offset_spec::latest);  // nothing is that new
-      continue;
-    }
-    if (code != Code::none || answer->offset < 0) {
-      trouble(*partition, code == Code::none ? Code::offset_not_available : code);
-      continue;
-    }
-    begin(*partition, answer->offset);
-  }
-}
-
-// ---- committed offsets --------------------------------------------------------------------------------------------------------
-
-std::vector<GroupOffset> Fetcher::fill_committed() {
-  std::vector<GroupOffset> offsets;
-  wants_committed_ = false;
-  for (const auto& [name, partition] : assigned_) {
-    if (partition->state != Partition::State::awaiting || partition->asked) continue;
-    partition->asked = true;
-    offsets.push_back({.at = {*partition->topic, partition->index}});
-  }
-  asking_committed_ = !offsets.empty();
-  return offsets;
-}
-
-void Fetcher::on(const CommittedAnswered& event) {
-  asking_committed_ = false;
-  committed_failures_ = 0;
-  for (const GroupOffset& each : event.offsets) {
-    Partition* partition = find(each.at.topic, each.at.partition);
-    if (!partition || partition->state != Partition::State::awaiting || !std::exchange(partition->asked, false)) continue;
-    if (each.error)
-      rest(*partition, *each.error);
-    else if (each.offset >= 0)
-      begin(*partition, each.offset);
-    else
-      resolve(*partition, offset_spec::by_policy);
-  }
-}
-
-void Fetcher::on(const CommittedFailed& event) {
-  asking_committed_ = false;
-  const bool again = event.error.verdict() == Verdict::retry;
-  if (again) committed_retry_at_ = now_ + options_.backoff.after(++committed_failures_, random_);
-  for (const auto& [name, partition] : assigned_) {
-    if (partition->state != Partition::State::awaiting || !std::exchange(partition->asked, false)) continue;
-    if (again)
-      wants_committed_ = true;
-    else
-      rest(*partition, event.error);
-  }
-}
-
-// ---- trouble ------------------------------------------------------------------------------------------------------------------
-
-void Fetcher::trouble(Partition& partition, Code code) {
-  if (code == Code::offset_out_of_range) return out_of_range(partition);
-  const Remedy remedy = code == Code::unknown_server_error ? Remedy::retry : code == Code::corrupt_message ? Remedy::none : remedy_of(code);
-  if (remedy == Remedy::none) {
-    return rest(partition, Error(static_cast<int32_t>(code),
-                                 partition.text() + " cannot be read: " + name_of(code) + ", " + meaning_of(code)));
-  }
-  if (remedy == Remedy::refresh) wants_metadata_ = true;
-  back_off(partition);
-}
-
-void Fetcher::out_of_range(Partition& partition) {
-  if (options_.reset != offset_spec::by_policy) return resolve(partition, options_.reset);
-  rest(partition, Error(static_cast<int32_t>(Code::offset_out_of_range),
-                        partition.text() + " has no offset " + std::to_string(partition.fetch_offset) +
-                            " (any more), and auto.offset.reset is none: seek to another"));
-}
-
-void Fetcher::resolve(Partition& partition, int64_t spec) {
-  if (spec == offset_spec::by_policy) spec = options_.reset;
-  if (spec == offset_spec::by_policy) {
-    return rest(partition, Error(static_cast<int32_t>(Code::offset_out_of_range),
-                                 partition.text() + " has no position, and auto.offset.reset is none: assign it with an offset"));
-  }
-  partition.state = Partition::State::resolving;
-  partition.spec = spec;
-  partition.asked = false;
-  if (partition.leader >= 0) node_of(partition.leader).ask_offsets = true;
-  update(partition);
-}
-
-void Fetcher::rest(Partition& partition, Error error) {
-  partition.state = Partition::State::resting;
-  update(partition);
-  push(partition, PartitionFailure{partition.topic, partition.index, std::move(error)});
-}
-
-void Fetcher::back_off(Partition& partition) {
-  if (!partition.retry_at) backing_off_.push_back(&partition);
-  partition.retry_at = now_ + options_.backoff.after(++partition.failures, random_);
-  update(partition);
-}
-
-void Fetcher::wake_backed_off() {
-  std::erase_if(backing_off_, [&](Partition* partition) {
-    if (*partition->retry_at > now_) return false;
-    partition->retry_at.reset();
-    if (partition->leader < 0 || partition->missing_since) wants_metadata_ = true;
-    else if (partition->state == Partition::State::resolving) node_of(partition->leader).ask_offsets = true;
-    update(*partition);
-    return true;
-  });
-}
-
-bool Fetcher::fetchable(const Partition& partition) const {
-  return partition.state == Partition::State::fetching && partition.leader >= 0 && !partition.paused && !partition.retry_at &&
-         partition.waiting_bytes < static_cast<size_t>(options_.partition_bytes_max) / 2 + 1;
-}
-
-void Fetcher::update(Partition& partition) {
-  const int32_t node = fetchable(partition) ? partition.leader : -1;
-  if (partition.session_node >= 0 && partition.session_node != node) node_of(partition.session_node).session.forget(partition.id);
-  partition.session_node = node;
-  if (node < 0) return;
-  node_of(node).session.want(partition.id, {partition.topic, partition.topic_id, partition.index, partition.fetch_offset,
-                                            partition.leader_epoch});
 }
 
 }  // namespace kq::client

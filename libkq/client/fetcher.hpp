@@ -36,6 +36,8 @@ struct FetchOptions {
   Duration reset_back{0};                            // with by_duration: as long ago
   bool committed_first = false;                      // there is a group: what it has committed comes before the policy
   bool report_end = false;                           // enable.partition.eof
+  std::string rack{};                                // client.rack: a follower there may be fetched from
+  Duration replica_age{5min};                        // metadata.max.age.ms: how long, before the leader is asked again
   Backoff backoff{100ms, 1s};                        // retry.backoff.ms, retry.backoff.max.ms
 };
 
@@ -220,6 +222,10 @@ class Fetcher {
   void rest(Partition&, Error);
   void back_off(Partition&);
   void push(Partition&, Fetched);
+  int32_t source(const Partition&) const;              // the node that it is fetched from
+  void leave_replica(int32_t node);
+  void back_to_leader(Partition&, Code);
+  void truncated(Partition&, int64_t end, int32_t epoch);
   bool fetchable(const Partition&) const;
   void update(Partition&);                             // brings its leader's session in line with what it wants
   void remove(Partition&);

@@ -85,6 +85,30 @@ struct Story {
     }
     return step(Fetcher::FetchAnswered{node, response, nullptr});
   }
+  // The answer names a follower to fetch from.
+  std::string prefer(int32_t node, int32_t partition, int32_t follower) {
+    FetchResponse response;
+    response.session_id = 77;
+    auto& topic = response.responses.emplace_back();
+    topic.topic_id = id;
+    auto& data = topic.partitions.emplace_back();
+    data.partition_index = partition;
+    data.preferred_read_replica = follower;
+    data.records = Records{};
+    return step(Fetcher::FetchAnswered{node, response, nullptr});
+  }
+  // The leader knows of the last fetched epoch that it ended at `end`.
+  std::string diverge(int32_t node, int32_t partition, int32_t epoch, int64_t end) {
+    FetchResponse response;
+    response.session_id = 77;
+    auto& topic = response.responses.emplace_back();
+    topic.topic_id = id;
+    auto& data = topic.partitions.emplace_back();
+    data.partition_index = partition;
+    data.diverging_epoch.epoch = epoch;
+    data.diverging_epoch.end_offset = end;
+    return step(Fetcher::FetchAnswered{node, response, nullptr});
+  }
   // "t-0 5..9", "end t-0 9", "t-0 fails OFFSET_OUT_OF_RANGE", or "nothing"; a slice counts as read to its end.
   std::string read() {
     auto fetched = fetcher.take();
@@ -363,6 +387,92 @@ void partitions_take_turns(void**) {
 
 }  // namespace
 
+void a_follower_nearby_is_fetched_from_until_it_fails(void**) {
+  FetchOptions options;
+  options.rack = "here";
+  Story story(options);
+  story.assign(0, 5);
+  story.leader(0, 1);
+  story.fetch(1);
+  expect(story.prefer(1, 0, 3), "fetch 3");
+  expect(story.fetch(3), "t-0@5");
+  expect(story.answer(3, 0, 5, 5, 20), "fetch 3");
+  expect(story.fetch(3), "t-0@10");
+  expect(story.step(Fetcher::FetchFailed{3}), "fetch 1");
+  expect(story.fetch(1), "t-0@10");
+}
+
+void a_follower_that_does_not_have_the_offset_says_nothing_about_the_leader(void**) {
+  Story story({.reset = offset_spec::by_policy, .rack = "here"});
+  story.assign(0, 5);
+  story.leader(0, 1);
+  story.fetch(1);
+  story.prefer(1, 0, 3);
+  story.fetch(3);
+  const std::string wishes = story.answer(3, 0, 0, 0, -1, Code::offset_out_of_range);
+  assert_true(wishes.find("fetch 1") != wishes.npos);
+  expect(story.read(), "nothing");
+  expect(story.fetch(1), "");                            // its session still has t-0@5
+}
+
+void the_leader_is_asked_again_after_a_while_whether_the_follower_is_still_right(void**) {
+  Story story({.rack = "here", .replica_age = 1min});
+  story.assign(0, 5);
+  story.leader(0, 1);
+  story.fetch(1);
+  story.prefer(1, 0, 3);
+  story.fetch(3);
+  story.now += 2min;
+  story.answer(3, 0, 5, 5, 20);
+  expect(story.fetch(1), "t-0@10");
+}
+
+void a_truncated_log_is_read_again_from_where_it_differs(void**) {
+  Story story({.reset = offset_spec::earliest});
+  story.assign(0, 5);
+  story.leader(0, 1);
+  story.fetch(1);
+  story.answer(1, 0, 5, 5, 10);
+  expect(story.fetch(1), "t-0@10");
+  expect(story.read(), "t-0 5..9");
+  story.leader(0, 2, 2);
+  expect(story.fetch(2), "t-0@10");
+  expect(story.diverge(2, 0, 1, 8), "fetch 2");
+  assert_int_equal(story.position(0), 8);
+  expect(story.fetch(2), "t-0@8");
+}
+
+void a_truncation_is_told_where_there_is_no_policy(void**) {
+  Story story({.reset = offset_spec::by_policy});
+  story.assign(0, 10);
+  story.leader(0, 1);
+  story.fetch(1);
+  story.diverge(1, 0, 1, 8);
+  expect(story.read(), "t-0 fails OFFSET_OUT_OF_RANGE");
+}
+
+void what_the_group_has_committed_comes_before_the_policy(void**) {
+  Story story({.reset = offset_spec::latest, .committed_first = true});
+  story.fetcher.add({{"t", 0}, {"t", 1}});
+  expect(story.tick(), "metadata, committed");
+  assert_int_equal(story.fetcher.fill_committed().size(), 2);
+  story.leader(0, 1);
+  story.leader(1, 1);
+  const GroupOffset answers[] = {{.at = {"t", 0}, .offset = 7}, {.at = {"t", 1}}};
+  expect(story.step(Fetcher::CommittedAnswered{answers}), "offsets 1, fetch 1");
+  expect(story.fetch(1), "t-0@7");
+  expect(story.list(1), "t-1 at -1");
+}
+
+void a_position_by_duration_is_asked_for_as_a_time_and_else_the_end(void**) {
+  Story story({.reset = offset_spec::by_duration, .reset_back = 10s});
+  story.assign(0, offset_spec::by_policy);
+  story.leader(0, 1);
+  expect(story.list(1), "t-0 at 990000");
+  expect(story.listed(1, 0, -1), "offsets 1");
+  expect(story.list(1), "t-0 at -1");
+}
+
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(a_partition_is_fetched_from_its_leader_and_read),
@@ -383,6 +493,13 @@ int main() {
       cmocka_unit_test(fetching_stops_while_memory_is_full),
       cmocka_unit_test(an_assignment_keeps_the_place_of_what_stays),
       cmocka_unit_test(partitions_take_turns),
+      cmocka_unit_test(a_follower_nearby_is_fetched_from_until_it_fails),
+      cmocka_unit_test(a_follower_that_does_not_have_the_offset_says_nothing_about_the_leader),
+      cmocka_unit_test(the_leader_is_asked_again_after_a_while_whether_the_follower_is_still_right),
+      cmocka_unit_test(a_truncated_log_is_read_again_from_where_it_differs),
+      cmocka_unit_test(a_truncation_is_told_where_there_is_no_policy),
+      cmocka_unit_test(what_the_group_has_committed_comes_before_the_policy),
+      cmocka_unit_test(a_position_by_duration_is_asked_for_as_a_time_and_else_the_end),
   };
   return cmocka_run_group_tests_name("client.fetcher", tests, nullptr, nullptr);
 }
