@@ -7,7 +7,8 @@ import time
 
 from kqpeer import servers
 from kqpeer.cases import KAFKA, case
-from kqpeer.command import Command, REFUSED
+from kqpeer.clients import run
+from kqpeer.command import REFUSED, Command
 from kqpeer.main_job import create_topic
 
 GROUP_SECONDS = 60
@@ -24,7 +25,8 @@ class Member:
             self.process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
 
     def lines(self):
-        return self.path.read_text(encoding="utf-8").splitlines()
+        """Whole ones: the last may still be on its way."""
+        return self.path.read_text(encoding="utf-8").split("\n")[:-1]
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
@@ -216,6 +218,18 @@ def resumes(setting, broker):
     finally:
         member.kill()
     assert kq(*everything) == ""
+
+
+@case("examples/group.c reads a topic as a member, commits what it has dealt with, and goes on there", on=KAFKA, always=True)
+def example(setting, broker):
+    create_topic(broker, "examples", PARTITIONS)
+    produce(setting, broker, "examples", [str(i) for i in range(50)])
+    command = [str(setting.binaries / "examples/example_group"), broker.address, "example", "examples"]
+    first = run([*command, "50"]).decode().splitlines()
+    assert sorted(int(line.rsplit(" ", 1)[1]) for line in first) == list(range(50)), first
+    produce(setting, broker, "examples", ["next"])
+    second = run([*command, "1"]).decode().splitlines()
+    assert second == ["examples-0 @13  next"], second
 
 
 @case("kq group lists, describes, resets and deletes groups", on=KAFKA, always=True)
