@@ -96,7 +96,8 @@ awaitable<ProduceResponse> Produce::run() {
       answer.index = asked.index;
       answer.base_offset = -1;
       committed_at_ = -1;
-      const Verified verified = verified_.empty() ? Verified{} : verified_[nth++];
+      const Verified verified = nth < verified_.size() ? verified_[nth] : Verified{};      // a refused request has not come to all
+      ++nth;
       co_await produce(topic, name, asked, verified, answer);
       if (tells_leader(answer.error_code) && call_.version >= leader_hints_from)
         add_leader_hint(call_, topic ? topic->partition(asked.index) : nullptr, answer.current_leader, response_.node_endpoints);

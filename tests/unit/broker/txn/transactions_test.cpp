@@ -88,6 +88,28 @@ void a_partition_takes_no_record_of_a_transaction_that_nobody_knows(void**) {
   assert_string_equal(committed(bed, topic).c_str(), "added");
 }
 
+void a_request_of_two_producers_is_refused_as_a_whole(void**) {
+  Bed bed;
+  const Uuid topic = bed.create_topic("t", 3);
+  std::vector<std::vector<std::byte>> batches;
+  for (int64_t producer = 7; producer < 10; ++producer)
+    batches.push_back(batch_of(
+        {.values = {"x"}, .fields = {.producer_id = producer, .producer_epoch = 0, .base_sequence = 0, .transactional = true}}));
+  ProduceRequest request;
+  request.transactional_id = "a";
+  request.acks = -1;
+  auto& data = request.topic_data.emplace_back();
+  data.topic_id = topic;
+  for (int32_t index = 0; index < 3; ++index) {
+    auto& one = data.partition_data.emplace_back();
+    one.index = index;
+    one.records = Records{.bytes = batches[static_cast<size_t>(index)]};
+  }
+  const auto answer = bed.connect()->ask(request);
+  for (const auto& partition : answer.body.responses.at(0).partition_responses)
+    assert_true(partition.error_code == Code::invalid_producer_id_mapping);
+}
+
 void an_open_transaction_outlives_a_kill_and_commits(void**) {
   for (const bool v2 : {true, false}) {
     Bed bed;
@@ -288,6 +310,7 @@ int main() {
       cmocka_unit_test(commits_are_seen_and_aborts_are_not),
       cmocka_unit_test(a_zombie_is_fenced),
       cmocka_unit_test(a_partition_takes_no_record_of_a_transaction_that_nobody_knows),
+      cmocka_unit_test(a_request_of_two_producers_is_refused_as_a_whole),
       cmocka_unit_test(an_open_transaction_outlives_a_kill_and_commits),
       cmocka_unit_test(a_transaction_that_takes_too_long_is_aborted),
       cmocka_unit_test(ids_are_listed_by_state_and_producer),
