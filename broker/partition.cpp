@@ -419,7 +419,6 @@ void Partition::flush() {
 
 Status Partition::flush_once(log::FlushKind kind, std::unique_lock<std::mutex>& lock) {
   if (retired_) return {};
-  if (kind == log::FlushKind::recovery_point) log_->expire_producers(wall_clock_ms());
   if (log_->failed()) return Error(own_code::data, "the log of " + log_->directory() + " has failed before");
   KQ_TRY_ASSIGN(const log::FlushWork work, log_->prepare_flush(kind));
   lock.unlock();
