@@ -9,6 +9,8 @@
 #include "broker/handlers/fetch_session.hpp"
 #include "broker/producer_ids.hpp"
 #include "broker/server.hpp"
+#include "broker/share/coordinator.hpp"
+#include "broker/share/share_partitions.hpp"
 #include "broker/storage.hpp"
 #include "broker/txn/transactions.hpp"
 
@@ -18,7 +20,10 @@ Broker::Broker(Config its_config, Environment environment)
     : config(std::move(its_config)), env(std::move(environment)), partitions(std::make_unique<Partitions>()),
       fetch_sessions(std::make_unique<FetchSessions>(static_cast<size_t>(config.max_incremental_fetch_session_cache_slots))),
       producer_ids(std::make_unique<ProducerIds>()), peer_log(env.log, LogLevel::warning, "connection"),
-      image_(std::make_shared<const cluster::Image>()) {}
+      image_(std::make_shared<const cluster::Image>()) {
+  share_partitions = std::make_unique<share::SharePartitions>(*this);
+  add(CoordinatorType::share, std::make_unique<share::Coordinator>(*this));
+}
 
 // The controller's log and the partitions' stand on the storage.
 Broker::~Broker() {
@@ -26,6 +31,7 @@ Broker::~Broker() {
   coordinators_.clear();
   transactions.reset();
   controller.reset();
+  share_partitions.reset();
   partitions.reset();
 }
 
@@ -81,6 +87,8 @@ coordinator::Runtime* Broker::coordinator(CoordinatorType type) const {
   const auto found = coordinators_.find(type);
   return found == coordinators_.end() ? nullptr : found->second.get();
 }
+
+share::Coordinator& Broker::share_states() const { return static_cast<share::Coordinator&>(*coordinator(CoordinatorType::share)); }
 
 Housekeeping& Broker::housekeeping() const { return storage_->housekeeping(); }
 

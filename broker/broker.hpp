@@ -27,6 +27,11 @@ namespace kq::txn {
 class Transactions;
 }
 
+namespace kq::share {
+class Coordinator;
+class SharePartitions;
+}
+
 namespace kq::broker {
 
 // What FindCoordinator calls a key type.
@@ -75,10 +80,12 @@ struct Broker {
   std::unique_ptr<FetchSessions> fetch_sessions;
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<txn::Transactions> transactions;      // those that are coordinated here
+  std::unique_ptr<share::SharePartitions> share_partitions;       // as share groups see them
   RateLimitedLog peer_log;                       // what peers can cause
 
   // nullptr: kqd has no such coordinator.
   coordinator::Runtime* coordinator(CoordinatorType) const;
+  share::Coordinator& share_states() const;
 
   // The metadata as it is now: immutable, swapped whole.  A request keeps the one it began with (Call::image).
   std::shared_ptr<const cluster::Image> image() const { return image_.load(std::memory_order_acquire); }

@@ -40,6 +40,28 @@ class Values {
   std::set<const ConfigKey*> used_;
 };
 
+void bind_share_groups(Config& c, Values& bind) {
+  bind(c.group_share_delivery_count_limit, "group.share.delivery.count.limit");
+  bind(c.group_share_heartbeat_interval_ms, "group.share.heartbeat.interval.ms");
+  bind(c.group_share_min_heartbeat_interval_ms, "group.share.min.heartbeat.interval.ms");
+  bind(c.group_share_max_heartbeat_interval_ms, "group.share.max.heartbeat.interval.ms");
+  bind(c.group_share_session_timeout_ms, "group.share.session.timeout.ms");
+  bind(c.group_share_min_session_timeout_ms, "group.share.min.session.timeout.ms");
+  bind(c.group_share_max_session_timeout_ms, "group.share.max.session.timeout.ms");
+  bind(c.group_share_record_lock_duration_ms, "group.share.record.lock.duration.ms");
+  bind(c.group_share_min_record_lock_duration_ms, "group.share.min.record.lock.duration.ms");
+  bind(c.group_share_max_record_lock_duration_ms, "group.share.max.record.lock.duration.ms");
+  bind(c.group_share_partition_max_record_locks, "group.share.partition.max.record.locks");
+  bind(c.group_share_max_size, "group.share.max.size");
+  bind(c.group_share_max_share_sessions, "group.share.max.share.sessions");
+  bind(c.share_coordinator_load_buffer_size, "share.coordinator.load.buffer.size");
+  bind(c.share_coordinator_write_timeout_ms, "share.coordinator.write.timeout.ms");
+  bind(c.share_coordinator_snapshot_update_records_per_snapshot, "share.coordinator.snapshot.update.records.per.snapshot");
+  bind(c.share_coordinator_cold_partition_snapshot_interval_ms, "share.coordinator.cold.partition.snapshot.interval.ms");
+  bind(c.share_coordinator_state_topic_prune_interval_ms, "share.coordinator.state.topic.prune.interval.ms");
+  bind(c.share_coordinator_state_topic_compression_codec, "share.coordinator.state.topic.compression.codec");
+}
+
 void bind_plain(Config& c, Values& bind) {
   bind(c.broker_rack, "broker.rack");
   bind(c.num_network_threads, "num.network.threads");
@@ -213,6 +235,7 @@ ListenerSettings listener_settings(Values& bind) {
 
 Status bind_all(Config& c, Values& bind) {
   bind_plain(c, bind);
+  bind_share_groups(c, bind);
   KQ_TRY(bind_node(c, bind));
   KQ_TRY(bind_directories(c, bind));
   KQ_TRY(bind_connections(c, bind));

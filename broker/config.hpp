@@ -119,6 +119,27 @@ struct Config {
   int32_t share_coordinator_state_topic_min_isr = 0;
   int32_t share_coordinator_state_topic_segment_bytes = 0;
 
+  // Share groups.
+  int32_t group_share_delivery_count_limit = 0;
+  int32_t group_share_heartbeat_interval_ms = 0;
+  int32_t group_share_min_heartbeat_interval_ms = 0;
+  int32_t group_share_max_heartbeat_interval_ms = 0;
+  int32_t group_share_session_timeout_ms = 0;
+  int32_t group_share_min_session_timeout_ms = 0;
+  int32_t group_share_max_session_timeout_ms = 0;
+  int32_t group_share_record_lock_duration_ms = 0;
+  int32_t group_share_min_record_lock_duration_ms = 0;
+  int32_t group_share_max_record_lock_duration_ms = 0;
+  int32_t group_share_partition_max_record_locks = 0;
+  int32_t group_share_max_size = 0;
+  int32_t group_share_max_share_sessions = 0;
+  int32_t share_coordinator_load_buffer_size = 0;
+  int32_t share_coordinator_write_timeout_ms = 0;
+  int32_t share_coordinator_snapshot_update_records_per_snapshot = 0;
+  int32_t share_coordinator_cold_partition_snapshot_interval_ms = 0;
+  int32_t share_coordinator_state_topic_prune_interval_ms = 0;
+  int32_t share_coordinator_state_topic_compression_codec = 0;
+
   // Logs.
   int64_t log_flush_scheduler_interval_ms = 0;
   int32_t log_flush_offset_checkpoint_interval_ms = 0;

@@ -59,6 +59,7 @@ awaitable<void> Connection::run(std::shared_ptr<Connection> connection) {
   } catch (const std::bad_alloc&) {
     connection->close("out of memory");
   }
+  for (const auto& ended : connection->session_.closing) ended();
 }
 
 awaitable<void> Connection::read_and_serve() {

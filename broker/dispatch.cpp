@@ -59,6 +59,13 @@ constexpr Api table[] = {
     api<DescribeTransactionsRequest>(),
     api<ListTransactionsRequest>(),
     api<DescribeTopicPartitionsRequest>(),
+    api<ShareFetchRequest>(),
+    api<ShareAcknowledgeRequest>(),
+    api<InitializeShareGroupStateRequest>(),
+    api<ReadShareGroupStateRequest>(),
+    api<WriteShareGroupStateRequest>(),
+    api<DeleteShareGroupStateRequest>(),
+    api<ReadShareGroupStateSummaryRequest>(),
 };
 static_assert(std::ranges::is_sorted(table, {}, &Api::key));
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ struct Session {
   std::string principal_name = "ANONYMOUS";
   std::string client_software_name = "unknown";   // from ApiVersions 3 and later
   std::string client_software_version = "unknown";
+  std::vector<std::function<void()>> closing;     // each is called once, on the loop, when the connection has ended
 };
 
 // Bytes of a file that belong into an answer.  Holding `file` pins the segment, removed or not.

@@ -10,14 +10,18 @@
 #include "libkq/net/awaitable.hpp"
 #include "libkq/protocol/messages/add_offsets_to_txn.hpp"
 #include "libkq/protocol/messages/add_partitions_to_txn.hpp"
+#include "libkq/protocol/messages/alter_share_group_offsets.hpp"
 #include "libkq/protocol/messages/api_versions.hpp"
 #include "libkq/protocol/messages/create_partitions.hpp"
 #include "libkq/protocol/messages/create_topics.hpp"
 #include "libkq/protocol/messages/delete_records.hpp"
+#include "libkq/protocol/messages/delete_share_group_offsets.hpp"
+#include "libkq/protocol/messages/delete_share_group_state.hpp"
 #include "libkq/protocol/messages/delete_topics.hpp"
 #include "libkq/protocol/messages/describe_cluster.hpp"
 #include "libkq/protocol/messages/describe_configs.hpp"
 #include "libkq/protocol/messages/describe_producers.hpp"
+#include "libkq/protocol/messages/describe_share_group_offsets.hpp"
 #include "libkq/protocol/messages/describe_topic_partitions.hpp"
 #include "libkq/protocol/messages/describe_transactions.hpp"
 #include "libkq/protocol/messages/end_txn.hpp"
@@ -25,11 +29,19 @@
 #include "libkq/protocol/messages/find_coordinator.hpp"
 #include "libkq/protocol/messages/incremental_alter_configs.hpp"
 #include "libkq/protocol/messages/init_producer_id.hpp"
+#include "libkq/protocol/messages/initialize_share_group_state.hpp"
 #include "libkq/protocol/messages/list_offsets.hpp"
 #include "libkq/protocol/messages/list_transactions.hpp"
 #include "libkq/protocol/messages/metadata.hpp"
 #include "libkq/protocol/messages/offset_for_leader_epoch.hpp"
 #include "libkq/protocol/messages/produce.hpp"
+#include "libkq/protocol/messages/read_share_group_state.hpp"
+#include "libkq/protocol/messages/read_share_group_state_summary.hpp"
+#include "libkq/protocol/messages/share_acknowledge.hpp"
+#include "libkq/protocol/messages/share_fetch.hpp"
+#include "libkq/protocol/messages/share_group_describe.hpp"
+#include "libkq/protocol/messages/share_group_heartbeat.hpp"
+#include "libkq/protocol/messages/write_share_group_state.hpp"
 #include "libkq/protocol/messages/write_txn_markers.hpp"
 
 namespace kq::broker {
@@ -59,5 +71,17 @@ awaitable<CreatePartitionsResponse> handle(Broker&, Call&, const CreatePartition
 awaitable<IncrementalAlterConfigsResponse> handle(Broker&, Call&, const IncrementalAlterConfigsRequest&);
 awaitable<DescribeClusterResponse> handle(Broker&, Call&, const DescribeClusterRequest&);
 awaitable<DescribeTopicPartitionsResponse> handle(Broker&, Call&, const DescribeTopicPartitionsRequest&);
+awaitable<InitializeShareGroupStateResponse> handle(Broker&, Call&, const InitializeShareGroupStateRequest&);
+awaitable<ReadShareGroupStateResponse> handle(Broker&, Call&, const ReadShareGroupStateRequest&);
+awaitable<WriteShareGroupStateResponse> handle(Broker&, Call&, const WriteShareGroupStateRequest&);
+awaitable<DeleteShareGroupStateResponse> handle(Broker&, Call&, const DeleteShareGroupStateRequest&);
+awaitable<ReadShareGroupStateSummaryResponse> handle(Broker&, Call&, const ReadShareGroupStateSummaryRequest&);
+awaitable<ShareFetchResponse> handle(Broker&, Call&, const ShareFetchRequest&);
+awaitable<ShareAcknowledgeResponse> handle(Broker&, Call&, const ShareAcknowledgeRequest&);
+awaitable<ShareGroupHeartbeatResponse> handle(Broker&, Call&, const ShareGroupHeartbeatRequest&);
+awaitable<ShareGroupDescribeResponse> handle(Broker&, Call&, const ShareGroupDescribeRequest&);
+awaitable<DescribeShareGroupOffsetsResponse> handle(Broker&, Call&, const DescribeShareGroupOffsetsRequest&);
+awaitable<AlterShareGroupOffsetsResponse> handle(Broker&, Call&, const AlterShareGroupOffsetsRequest&);
+awaitable<DeleteShareGroupOffsetsResponse> handle(Broker&, Call&, const DeleteShareGroupOffsetsRequest&);
 
 }  // namespace kq::broker
