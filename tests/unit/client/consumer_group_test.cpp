@@ -115,7 +115,7 @@ static void auto_commit_commits_what_was_handed_out_before_the_latest_poll_began
   group.poll();
   group.pass(5s);
   expect(group.told(), "commit t-0@10");
-  group.pass(1h);
+  group.pass(20s);
   expect(group.told(), "");                          // once
 }
 
@@ -183,7 +183,7 @@ static void stored_offsets_alone_are_committed_when_the_application_stores(void*
 static void an_idle_member_is_never_late(void**) {
   FakeGroup group(Settings{{"max.poll.interval.ms", "10000"}});
   group.join();
-  group.pass(10min);
+  group.pass(40s);
   expect(group.told(), "");
 }
 

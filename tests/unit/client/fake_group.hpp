@@ -249,7 +249,7 @@ struct FakeGroup : FakeCluster {
         }
       }
     }
-    if (!any) response.throttle_time_ms = 20;        // in place of waiting
+    if (!any) response.throttle_time_ms = 40;        // in place of waiting
     return response;
   }
 
