@@ -75,7 +75,7 @@ std::vector<Listener> Broker::advertised() const {
 
 void Broker::publish(std::shared_ptr<const cluster::Image> next, const cluster::Delta& delta) {
   const auto of_broker = [](const auto& changed) { return changed.type == cluster::ResourceType::broker; };
-  if (std::ranges::any_of(delta.configs, of_broker)) server_->configure(*next);
+  if (server_ && std::ranges::any_of(delta.configs, of_broker)) server_->configure(*next);
   if (storage_) storage_->apply(*next, &delta);
   image_.store(next, std::memory_order_release);
   for (const auto& [type, runtime] : coordinators_) runtime->metadata_changed(next, &delta);
