@@ -25,4 +25,10 @@ void Alarm::stop() {
   state_->timer.disarm();
 }
 
+void Pieces::later(std::function<void()> piece) {
+  loop_.post([stopped = stopped_, &io = io_, piece = std::move(piece)] {
+    if (!*stopped) io.submit(piece);
+  });
+}
+
 }  // namespace kq::broker

@@ -104,6 +104,9 @@ void bind_plain(Config& c, Values& bind) {
   bind(c.log_retention_check_interval_ms, "log.retention.check.interval.ms");
   bind(c.log_initial_task_delay_ms, "log.initial.task.delay.ms");
   bind(c.log_cleaner_enable, "log.cleaner.enable");
+  for (const char* name : {"log.cleaner.backoff.ms", "log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.load.factor",
+                           "log.cleaner.io.buffer.size", "log.cleaner.io.max.bytes.per.second", "log.cleaner.threads"})
+    (void)bind.text(name);                         // Config::cleaner has them, as they may change meanwhile
   bind(c.num_recovery_threads_per_data_dir, "num.recovery.threads.per.data.dir");
   bind(c.transaction_max_timeout_ms, "transaction.max.timeout.ms");
   bind(c.transaction_abort_timed_out_transaction_cleanup_interval_ms, "transaction.abort.timed.out.transaction.cleanup.interval.ms");

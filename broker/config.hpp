@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -68,6 +69,16 @@ struct TopicConfig {
   bool operator==(const TopicConfig&) const = default;
   // The same with a topic's own settings over it.  They were checked when they were made.
   TopicConfig with(const Settings& own) const;
+};
+
+// log.cleaner.*, as far as it concerns the cleaner and no topic.
+struct CleanerSettings {
+  int32_t threads = 1;
+  int64_t dedupe_buffer_size = int64_t{128} << 20;      // of all threads
+  double io_buffer_load_factor = 0.9;
+  int32_t io_buffer_size = 512 << 10;                   // of all threads
+  double io_max_bytes_per_second = std::numeric_limits<double>::max();
+  int64_t backoff_ms = 15'000;
 };
 
 // A broker's own configuration, as it was started with: settings over defaults.  Members bear Kafka's names.
@@ -180,6 +191,7 @@ struct Config {
 
   const Listener* listener(std::string_view name) const;      // an advertised one; nullptr: none of that name
 
+  CleanerSettings cleaner(const Settings& of_broker, const Settings& of_all_brokers) const;
   // What holds for a topic without settings of its own, where the brokers have these dynamic ones (of this broker, and of all).
   TopicConfig topic_defaults(const Settings& of_broker, const Settings& of_all_brokers) const;
 };

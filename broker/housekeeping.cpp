@@ -18,7 +18,8 @@ struct Housekeeping::Walk {
 };
 
 Housekeeping::Housekeeping(Place place)
-    : place_(std::move(place)), check_alarm_(*place_.env.loops.front(), place_.env.io, [this] { check(); }),
+    : place_(std::move(place)), pieces_(*place_.env.loops.front(), place_.env.io),
+      check_alarm_(*place_.env.loops.front(), place_.env.io, [this] { check(); }),
       removal_alarm_(*place_.env.loops.front(), place_.env.io, [this] { remove_due(); }),
       producers_alarm_(*place_.env.loops.front(), place_.env.io, [this] { forget_producers(); }) {}
 
@@ -29,17 +30,10 @@ void Housekeeping::begin() {
 }
 
 void Housekeeping::stop() {
-  stopping_ = true;
+  pieces_.stop();
   check_alarm_.stop();
   removal_alarm_.stop();
   producers_alarm_.stop();
-}
-
-// By way of the loop: others come first, and a pool that works within submit() does not nest.
-void Housekeeping::later(std::function<void()> piece) {
-  place_.env.loops.front()->post([this, piece = std::move(piece)] {
-    if (!stopping_) place_.env.io.submit(piece);
-  });
 }
 
 void Housekeeping::check() {
@@ -59,10 +53,10 @@ void Housekeeping::forget_producers() {
 void Housekeeping::go_on(std::shared_ptr<Walk> walk) {
   const int64_t now_ms = wall_clock_ms();
   for (size_t i = 0; i < partitions_a_piece && walk->next < walk->partitions.size(); ++i, ++walk->next) {
-    if (stopping_) return;
+    if (pieces_.stopped()) return;
     walk->visit(*walk->partitions[walk->next], now_ms);
   }
-  if (walk->next < walk->partitions.size()) return later([this, walk = std::move(walk)] { go_on(walk); });
+  if (walk->next < walk->partitions.size()) return pieces_.later([this, walk = std::move(walk)] { go_on(walk); });
   walk->again.arm(Clock::now() + std::chrono::milliseconds(walk->interval_ms));
 }
 
@@ -128,7 +122,7 @@ void Housekeeping::remove_next() {
     removals_.pop_back();
   }
   removal();
-  later([this] { remove_next(); });
+  pieces_.later([this] { remove_next(); });
 }
 
 void Housekeeping::starts_raised() {

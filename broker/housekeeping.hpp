@@ -54,10 +54,9 @@ class Housekeeping {
   bool may_have_work(Partition&, int64_t now_ms);
   void remove_due();
   void remove_next();
-  void later(std::function<void()> piece);
 
   const Place place_;
-  std::atomic<bool> stopping_{false};
+  Pieces pieces_;
   std::mutex mutex_;                              // over what follows
   std::multiset<int64_t> removals_due_ms_;
   std::vector<std::function<void()>> removals_;   // due

@@ -46,6 +46,7 @@ void Partition::set_config(std::shared_ptr<const TopicConfig> config) {
   if (log_) log_->set_config(log_config(*config));
   config_.store(std::move(config), std::memory_order_release);
   retention_due_ms = 0;
+  if (is_open() && this->config()->compact) context_.may_be_dirty(*this);
 }
 
 awaitable<Code> Partition::opened(Loop& loop) {
@@ -81,6 +82,7 @@ Status Partition::open_now() {
   }
   if (submit) submit_flush();
   if (unsynced > 0) context_.appended(*this, unsynced);
+  if (config()->compact) context_.may_be_dirty(*this);
   return {};
 }
 
@@ -130,6 +132,7 @@ Leadership Partition::leadership() const {
 Partition::Appended Partition::append(MutableBytes batch, bool all_acks, const log::AppendOptions& options) {
   Appended answer;
   bool submit = false;
+  bool new_segment = false;
   size_t bytes = 0;
   std::optional<Error> failure;
   {
@@ -157,6 +160,7 @@ Partition::Appended Partition::append(MutableBytes batch, bool all_acks, const l
       answer.end_offset = appended->last_offset + 1;
       answer.timestamp = appended->timestamp;
       bytes = appended->bytes;
+      new_segment = appended->rolled;
       if (bytes > 0 && context_.commit_when_synced) submit = want_flush(log::FlushKind::data);
       else if (bytes > 0) move_high_watermark(log_->end_offset());
     }
@@ -164,6 +168,7 @@ Partition::Appended Partition::append(MutableBytes batch, bool all_acks, const l
   if (failure) context_.disk_failed(*this, *failure);
   if (submit) submit_flush();
   if (bytes > 0) context_.appended(*this, bytes);
+  if (new_segment && config()->compact) context_.may_be_dirty(*this);
   return answer;
 }
 
@@ -339,6 +344,18 @@ void Partition::delete_old_segments(int64_t now_ms) {
     context_.took_out(*this, std::move(removals));
     if (failure) context_.disk_failed(*this, *failure);
   }
+}
+
+bool Partition::work_on(const std::function<void(log::Log&)>& work) {
+  std::vector<log::Log::Removal> removals;
+  {
+    std::lock_guard lock(mutex_);
+    if (!log_ || retired_ || log_->failed()) return false;
+    work(*log_);
+    removals = log_->take_removals();
+  }
+  context_.took_out(*this, std::move(removals));
+  return true;
 }
 
 void Partition::flush_soon(std::function<void()> done) {

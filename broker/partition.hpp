@@ -76,6 +76,7 @@ struct PartitionContext {
   std::function<void(Partition&, size_t bytes)> appended;         // past its recovery point
   std::function<void(Partition&, const Error&)> disk_failed;      // a full disk, or one that has to go offline
   std::function<void(Partition&, std::vector<log::Log::Removal>)> took_out;     // files that have to be removed later
+  std::function<void(Partition&)> may_be_dirty;                   // a log that is compacted was opened, has a new segment, or other settings
 };
 
 // Any thread.  The lock is held for a state change and its write, never across an await.
@@ -161,6 +162,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   RecordsDeleted delete_records(int64_t offset);
   // Removes what has outlived its time or its room.  Blocks.
   void delete_old_segments(int64_t now_ms);
+
+  // The log, for those who work on it in the background; false, and not called: it is not open, or deleted, or its disk has failed.
+  bool work_on(const std::function<void(log::Log&)>&);
+  void failed(const Error& error) { context_.disk_failed(*this, error); }      // that work, by the disk
 
   // Has the log synced, so that nothing before this moment is scanned after a crash; on the I/O pool, which calls `done` then.
   void flush_soon(std::function<void()> done);

@@ -14,7 +14,8 @@ Storage::Storage(const Config& config, const Environment& env, Partitions& parti
                .make_log = [this](const Partition& partition) { return make_log(partition); },
                .appended = [this](Partition& partition, size_t bytes) { appended(partition, bytes); },
                .disk_failed = [this](Partition& partition, const Error& error) { disk_failed(partition, error); },
-               .took_out = [this](Partition& partition, auto removals) { housekeeping_->remove_later(partition, std::move(removals)); }},
+               .took_out = [this](Partition& partition, auto removals) { housekeeping_->remove_later(partition, std::move(removals)); },
+               .may_be_dirty = [this](Partition& partition) { cleaner_->look_at(partition); }},
       sync_alarm_(std::make_unique<Alarm>(*env.loops.front(), env.io, [this] { sync_round(0); })) {}
 
 Storage::~Storage() = default;
@@ -22,12 +23,11 @@ Storage::~Storage() = default;
 Result<std::unique_ptr<Storage>> Storage::open(const Config& config, const Environment& env, Partitions& partitions) {
   std::unique_ptr<Storage> storage(new Storage(config, env, partitions));
   KQ_TRY(storage->open_directories());
+  const auto directory_of = [&storage = *storage](const log::TopicPartition& name) -> log::LogDirectory& { return storage.directory_of(name); };
   storage->housekeeping_ = std::make_unique<Housekeeping>(Housekeeping::Place{
-      .config = config,
-      .env = env,
-      .partitions = partitions,
-      .directories = storage->directories_,
-      .directory_of = [&storage = *storage](const log::TopicPartition& name) -> log::LogDirectory& { return storage.directory_of(name); }});
+      .config = config, .env = env, .partitions = partitions, .directories = storage->directories_, .directory_of = directory_of});
+  storage->cleaner_ = std::make_unique<Cleaner>(
+      Cleaner::Place{.env = env, .files = storage->files_, .enabled = config.log_cleaner_enable, .directory_of = directory_of});
   return storage;
 }
 
@@ -70,6 +70,7 @@ void Storage::apply(const cluster::Image& image, const cluster::Delta* delta) {
   const auto& of_broker = image.config(cluster::ResourceType::broker, std::to_string(config_.node_id));
   const auto& of_all = image.config(cluster::ResourceType::broker, "");
   if (!delta) {
+    cleaner_->configure(config_.cleaner(of_broker, of_all));
     topic_defaults_ = config_.topic_defaults(of_broker, of_all);
     image.topics.for_each([&](const auto&, const auto& topic) { apply_topic(image, *topic, false); });
     return;
@@ -166,6 +167,8 @@ void Storage::configure(const cluster::Image& image, const cluster::Delta& delta
   };
   const bool defaults_changed = std::ranges::any_of(delta.configs, [](const auto& changed) { return changed.type == cluster::ResourceType::broker; });
   if (defaults_changed) {
+    cleaner_->configure(config_.cleaner(image.config(cluster::ResourceType::broker, std::to_string(config_.node_id)),
+                                        image.config(cluster::ResourceType::broker, "")));
     topic_defaults_ = config_.topic_defaults(image.config(cluster::ResourceType::broker, std::to_string(config_.node_id)),
                                              image.config(cluster::ResourceType::broker, ""));
     image.topics.for_each([&](const auto&, const auto& topic) { set(*topic); });
@@ -311,6 +314,7 @@ void Storage::stop_background() {
   }
   sync_alarm_->stop();
   housekeeping_->stop();
+  cleaner_->stop();
 }
 
 Status Storage::close(int64_t broker_epoch) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/broker.hpp"
+#include "broker/cleaner.hpp"
 #include "broker/format.hpp"
 #include "broker/housekeeping.hpp"
 #include "broker/log/log_directory.hpp"
@@ -88,6 +89,7 @@ class Storage {
   size_t round_running_ = 0;                                             // partitions that a round still waits for
   std::unique_ptr<Alarm> sync_alarm_;
   std::unique_ptr<Housekeeping> housekeeping_;
+  std::unique_ptr<Cleaner> cleaner_;
   RateLimitedLog disk_full_log_{env_.log, LogLevel::error, "storage"};
 };
 

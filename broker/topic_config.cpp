@@ -76,6 +76,21 @@ TopicConfig Config::topic_defaults(const Settings& of_broker, const Settings& of
   return out;
 }
 
+CleanerSettings Config::cleaner(const Settings& of_broker, const Settings& of_all_brokers) const {
+  const auto value = [&](const char* name) -> std::string {
+    const ConfigKey* key = find_key(broker_keys(), name);
+    for (const Settings* layer : {&of_broker, &of_all_brokers, &settings})
+      if (const auto at = layer->find(name); at != layer->end()) return normal_value(*key, at->second);
+    return key->default_value;
+  };
+  return {.threads = static_cast<int32_t>(to_int(value("log.cleaner.threads"))),
+          .dedupe_buffer_size = to_int(value("log.cleaner.dedupe.buffer.size")),
+          .io_buffer_load_factor = to_double(value("log.cleaner.io.buffer.load.factor")),
+          .io_buffer_size = static_cast<int32_t>(to_int(value("log.cleaner.io.buffer.size"))),
+          .io_max_bytes_per_second = to_double(value("log.cleaner.io.max.bytes.per.second")),
+          .backoff_ms = to_int(value("log.cleaner.backoff.ms"))};
+}
+
 TopicConfig TopicConfig::with(const Settings& own) const {
   TopicConfig out = *this;
   for (const auto& [name, value] : own) set(out, name, value);

@@ -197,8 +197,8 @@ class Log {
   // Removes the oldest segments, as many as Retention says and at most `segments_max`, and answers how many.  Where all have to go, a
   // new one is started first.
   Result<size_t> delete_old_segments(int64_t now_ms, size_t segments_max);
-  // For the cleaner.  Facts: the lags' times of closed segments from the offset on, the sizes of indexes where they are asked for.
-  Result<LogFacts> facts(int64_t times_from, bool with_indexes);
+  // For the cleaner.  Facts: with the lags' times of closed segments from that offset on, without the sizes of indexes.
+  Result<LogFacts> facts(int64_t times_from);
   uint64_t truncations() const { return guard_->count; }
   // A closed segment, pinned, from the batch on that holds `from_offset` or follows it; nothing: there is none of that base any more.
   Result<std::optional<Slice>> closed_segment(int64_t base_offset, int64_t from_offset);

@@ -5,7 +5,7 @@
 
 namespace kq::log {
 
-Result<LogFacts> Log::facts(int64_t times_from, bool with_indexes) {
+Result<LogFacts> Log::facts(int64_t times_from) {
   LogFacts facts{.config = options_.config, .start_offset = start_offset(), .end_offset = end_offset(),
                  .last_stable_offset = last_stable_offset(), .segments = {}};
   const bool lags = options_.config.min_compaction_lag_ms > 0, must_hurry = options_.config.max_compaction_lag_ms < INT64_MAX;
@@ -22,11 +22,6 @@ Result<LogFacts> Log::facts(int64_t times_from, bool with_indexes) {
     if (must_hurry && closed_and_dirty) {
       KQ_TRY_ASSIGN(told.first_timestamp, segment.first_timestamp());
     }
-    if (!with_indexes) continue;
-    KQ_TRY_ASSIGN(const size_t offsets, segment.offsets().count());
-    KQ_TRY_ASSIGN(const size_t times, segment.times().count());
-    told.offset_index_bytes = static_cast<int64_t>(offsets * OffsetEntry::bytes);
-    told.time_index_bytes = static_cast<int64_t>(times * TimeEntry::bytes);
   }
   return facts;
 }

@@ -75,12 +75,13 @@ Result<std::optional<int64_t>> retention_due_ms(FileSystem& files, const std::st
                                                 const LogConfig& config) {
   constexpr std::optional<int64_t> at_once = 0, never;
   const bool bounded = config.remove && (config.retention_ms >= 0 || config.retention_bytes >= 0);
-  if (!bounded && !start_offset) return never;
+  if (!bounded && !start_offset && !config.compact) return never;
   KQ_TRY_ASSIGN(const auto entries, files.list(directory));
   std::vector<SegmentName> segments;
   for (const DirectoryEntry& entry : entries)
     if (const auto base = offset_of(entry.name, suffix::log)) segments.push_back({directory, *base});
   if (segments.empty()) return never;
+  if (segments.size() > 1 && config.compact) return at_once;
   if (segments.size() > 1 && segments[1].base_offset <= start_offset.value_or(-1)) return at_once;
   KQ_TRY_ASSIGN(const uint64_t first_size, files.size(segments.front().path(suffix::log)));
   if (!bounded || (segments.size() == 1 && first_size == 0)) return never;

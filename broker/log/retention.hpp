@@ -56,7 +56,7 @@ class Retention {
 };
 
 // When a log that nobody has opened first has something to remove, told from names, sizes and one index entry: 0 for at once, or where only
-// opening it tells; nothing: never, as long as it stays as it is.  Blocks.
+// opening it tells (what of a compacted log is clean, for one); nothing: never, as long as it stays as it is.  Blocks.
 Result<std::optional<int64_t>> retention_due_ms(FileSystem&, const std::string& directory, std::optional<int64_t> start_offset, const LogConfig&);
 
 }  // namespace kq::log

@@ -55,7 +55,7 @@ Status Cleaning::begin() {
   KQ_TRY(on_log([&](Log& log) -> Status {
     truncations_ = log.truncations();
     home_.directory = log.directory();
-    KQ_TRY_ASSIGN(facts_, log.facts(plan.first_dirty, true));
+    KQ_TRY_ASSIGN(facts_, log.facts(plan.first_dirty));
     KQ_TRY_ASSIGN(auto aborted, log.aborted_between(plan.first_dirty, plan.first_uncleanable));
     transactions_.emplace(std::move(aborted));
     return {};
@@ -167,6 +167,16 @@ Status Cleaning::map_batch(const BatchView& batch) {
 // ---- what stays ----------------------------------------------------------------------------------------------------------------
 
 Status Cleaning::plan_runs() {
+  FileSystem& files = options_.cache.files();
+  const auto index_bytes = [&](const SegmentFacts& segment, const char* suffix) -> int64_t {
+    const auto size = files.size(SegmentName{home_.directory, segment.base_offset}.path(suffix));
+    return size ? static_cast<int64_t>(*size) : 0;                     // one that is lost is made anew
+  };
+  for (SegmentFacts& segment : facts_.segments) {
+    if (segment.base_offset >= end_offset_) break;
+    segment.offset_index_bytes = index_bytes(segment, suffix::offset_index);
+    segment.time_index_bytes = index_bytes(segment, suffix::time_index);
+  }
   runs_ = group_segments(facts_, end_offset_, options_.plan.first_uncleanable);
   KQ_TRY(on_log([&](Log& log) -> Status {
     KQ_TRY_ASSIGN(auto aborted, log.aborted_between(facts_.segments.front().base_offset, options_.plan.first_uncleanable));
@@ -176,7 +186,7 @@ Status Cleaning::plan_runs() {
   // Of the formats before 2, whose batches have no delete horizon: their tombstones go by the age of the last clean segment.
   for (const SegmentFacts& segment : facts_.segments) {
     if (segment.base_offset >= options_.plan.first_dirty) break;
-    KQ_TRY_ASSIGN(const int64_t modified_ms, options_.cache.files().modified_ms(SegmentName{home_.directory, segment.base_offset}.path(suffix::log)));
+    KQ_TRY_ASSIGN(const int64_t modified_ms, files.modified_ms(SegmentName{home_.directory, segment.base_offset}.path(suffix::log)));
     legacy_horizon_ms_ = modified_ms - facts_.config.delete_retention_ms;
   }
   phase_ = runs_.empty() ? Phase::done : Phase::open_run;

@@ -94,7 +94,7 @@ struct CompactedBed : LogBed {
   }
   void roll() { KQ_CHECK(log->roll(now_ms)); }
 
-  log::CleaningPlan plan() { return log::plan_cleaning(*log->facts(checkpoint.value_or(0), false), checkpoint, now_ms); }
+  log::CleaningPlan plan() { return log::plan_cleaning(*log->facts(checkpoint.value_or(0)), checkpoint, now_ms); }
   std::unique_ptr<log::Cleaning> begin(size_t key_memory_bytes = 1 << 20, size_t buffer_bytes = 64 << 10) {
     return std::make_unique<log::Cleaning>(log::Cleaning::Options{.cache = cache,
                                                                   .on_log = [this](const auto& call) { return log ? (call(*log), true) : false; },
