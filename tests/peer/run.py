@@ -30,7 +30,18 @@ sys.path.insert(0, str(HERE))
 from kqpeer import downloads  # noqa: E402
 
 CASE_SECONDS_MAX = 300
-GROUPS = ["main_job", "command", "hand_over", "kept_logs", "faults", "bad_input", "client_transactions", "transactions", "groups"]
+GROUPS = [
+    "main_job",
+    "command",
+    "hand_over",
+    "kept_logs",
+    "compaction",
+    "faults",
+    "bad_input",
+    "client_transactions",
+    "transactions",
+    "groups",
+]
 
 
 def arguments():
