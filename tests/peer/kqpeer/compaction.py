@@ -6,7 +6,6 @@ import time
 
 from kqpeer import wire
 from kqpeer.cases import KAFKA, KQD, case
-from kqpeer.clients import CONFLUENT
 from kqpeer.main_job import create_topic
 
 OFTEN = {
@@ -73,20 +72,31 @@ def set_ratio(broker, topics, ratio):
             future.result(30)
 
 
-def offsets(broker, topic):
-    """Of what is left, from the log's start on."""
-    from confluent_kafka import Consumer, TopicPartition
+def remaining(broker, topic, isolation="read_uncommitted"):
+    """The log's start and end, and what is left between them; to the last stable offset where nothing follows it."""
+    from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "nobody", "enable.auto.commit": False, "log_level": 3})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": broker.address,
+            "group.id": "nobody",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": isolation,
+            "log_level": 3,
+        }
+    )
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)
         found = []
         consumer.assign([TopicPartition(topic, 0, low)] if low < high else [])
-        while low < high and (not found or found[-1] < high - 1):
+        while low < high:
             message = consumer.poll(30)
             assert message is not None, f"{topic}: nothing after {found[-1:]}"
-            if not message.error():  # of a group's coordinator, which is not asked for here
-                found.append(message.offset())
+            if not message.error():
+                found.append((message.offset(), message.key(), message.value()))
+            elif message.error().code() == KafkaError._PARTITION_EOF:
+                break  # other errors are of a group's coordinator, which is not asked for here
         return low, high, found
     finally:
         consumer.close()
@@ -146,8 +156,8 @@ def leave_behind(setting, kind):
         set_ratio(broker, TOPICS, "0.01")
         wait_until_quiet(broker, TOPICS, TOPICS)
         for topic in TOPICS:
-            seen = CONFLUENT.read(setting, broker, topic, None, 0)
-            left[f"{topic}, round {number}"] = [(each.offset, each.key, each.value) for each in seen]
+            for isolation in ("read_uncommitted", "read_committed"):
+                left[f"{topic}, round {number}, {isolation}"] = remaining(broker, topic, isolation)
     broker.stop()
     for topic in TOPICS:
         left[f"batches of {topic}"] = batches(broker, topic)
@@ -186,7 +196,7 @@ def expire(setting, kind):
             records = [wire.record(b"key-%d" % number, b"v" * 40)]
             send(broker, topic, wire.batch(records, timestamp=now - age_ms))
     wait_until_quiet(broker, topics, [])
-    left = {topic: offsets(broker, topic) for topic in topics}
+    left = {topic: remaining(broker, topic) for topic in topics}
     broker.stop()
     return left
 
@@ -216,6 +226,6 @@ def compacted_directory_changes_hands(setting, _):
             for i in range(3):
                 key = b"key-%d" % ((number * 5 + i * 3) % 11)
                 newest[key] = None if (number + i) % 6 == 0 else b"value-%d-%d" % (number, i)
-        found = {each.key: each.value for each in CONFLUENT.read(setting, second, "keys", None, 0)}
+        found = {key: value for _, key, value in remaining(second, "keys")[2]}
         assert {key: value for key, value in found.items() if value} == {key: value for key, value in newest.items() if value}, found
         second.stop()
