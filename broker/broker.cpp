@@ -6,6 +6,7 @@
 #include "broker/cluster/local_controller.hpp"
 #include "broker/coordinator/runtime.hpp"
 #include "broker/format.hpp"
+#include "broker/group/coordinator.hpp"
 #include "broker/handlers/fetch_session.hpp"
 #include "broker/producer_ids.hpp"
 #include "broker/server.hpp"
@@ -23,6 +24,7 @@ Broker::Broker(Config its_config, Environment environment)
       image_(std::make_shared<const cluster::Image>()) {
   share_partitions = std::make_unique<share::SharePartitions>(*this);
   add(CoordinatorType::share, std::make_unique<share::Coordinator>(*this));
+  add(CoordinatorType::group, std::make_unique<group::Coordinator>(*this));
 }
 
 // The controller's log and the partitions' stand on the storage.
@@ -82,6 +84,8 @@ void Broker::publish(std::shared_ptr<const cluster::Image> next, const cluster::
 }
 
 void Broker::add(CoordinatorType type, std::unique_ptr<coordinator::Runtime> runtime) { coordinators_[type] = std::move(runtime); }
+
+group::Coordinator& Broker::groups() const { return static_cast<group::Coordinator&>(*coordinator(CoordinatorType::group)); }
 
 coordinator::Runtime* Broker::coordinator(CoordinatorType type) const {
   const auto found = coordinators_.find(type);

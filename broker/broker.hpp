@@ -22,6 +22,9 @@ struct Delta;
 namespace kq::coordinator {
 class Runtime;
 }
+namespace kq::group {
+class Coordinator;
+}
 
 namespace kq::txn {
 class Transactions;
@@ -86,6 +89,7 @@ struct Broker {
   // nullptr: kqd has no such coordinator.
   coordinator::Runtime* coordinator(CoordinatorType) const;
   share::Coordinator& share_states() const;
+  group::Coordinator& groups() const;
 
   // The metadata as it is now: immutable, swapped whole.  A request keeps the one it began with (Call::image).
   std::shared_ptr<const cluster::Image> image() const { return image_.load(std::memory_order_acquire); }

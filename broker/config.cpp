@@ -97,6 +97,25 @@ void bind_plain(Config& c, Values& bind) {
   bind(c.share_coordinator_state_topic_min_isr, "share.coordinator.state.topic.min.isr");
   bind(c.share_coordinator_state_topic_segment_bytes, "share.coordinator.state.topic.segment.bytes");
 
+  bind(c.group_min_session_timeout_ms, "group.min.session.timeout.ms");
+  bind(c.group_max_session_timeout_ms, "group.max.session.timeout.ms");
+  bind(c.group_initial_rebalance_delay_ms, "group.initial.rebalance.delay.ms");
+  bind(c.group_max_size, "group.max.size");
+  bind(c.group_consumer_session_timeout_ms, "group.consumer.session.timeout.ms");
+  bind(c.group_consumer_min_session_timeout_ms, "group.consumer.min.session.timeout.ms");
+  bind(c.group_consumer_max_session_timeout_ms, "group.consumer.max.session.timeout.ms");
+  bind(c.group_consumer_heartbeat_interval_ms, "group.consumer.heartbeat.interval.ms");
+  bind(c.group_consumer_min_heartbeat_interval_ms, "group.consumer.min.heartbeat.interval.ms");
+  bind(c.group_consumer_max_heartbeat_interval_ms, "group.consumer.max.heartbeat.interval.ms");
+  bind(c.group_consumer_max_size, "group.consumer.max.size");
+  bind(c.group_consumer_regex_refresh_interval_ms, "group.consumer.regex.refresh.interval.ms");
+  bind(c.offset_metadata_max_bytes, "offset.metadata.max.bytes");
+  bind(c.offsets_commit_timeout_ms, "offsets.commit.timeout.ms");
+  bind(c.offsets_load_buffer_size, "offsets.load.buffer.size");
+  bind(c.offsets_retention_check_interval_ms, "offsets.retention.check.interval.ms");
+  bind(c.offsets_retention_minutes, "offsets.retention.minutes");
+  bind(c.offsets_topic_compression_codec, "offsets.topic.compression.codec");
+
   bind(c.log_flush_scheduler_interval_ms, "log.flush.scheduler.interval.ms");
   bind(c.log_flush_offset_checkpoint_interval_ms, "log.flush.offset.checkpoint.interval.ms");
   bind(c.log_flush_start_offset_checkpoint_interval_ms, "log.flush.start.offset.checkpoint.interval.ms");
@@ -236,9 +255,29 @@ ListenerSettings listener_settings(Values& bind) {
   return out;
 }
 
+std::vector<std::string> list_of_texts(Values& bind, const char* name) {
+  std::vector<std::string> texts;
+  for (const auto text : split_list(*bind.text(name))) texts.emplace_back(text);
+  return texts;
+}
+
+Status bind_groups(Config& c, Values& bind) {
+  c.group_consumer_assignors = list_of_texts(bind, "group.consumer.assignors");
+  c.group_coordinator_rebalance_protocols = list_of_texts(bind, "group.coordinator.rebalance.protocols");
+  for (const char letter : *bind.text("group.consumer.migration.policy"))
+    c.group_consumer_migration_policy += static_cast<char>(letter >= 'a' && letter <= 'z' ? letter - 'a' + 'A' : letter);
+  for (const std::string& assignor : c.group_consumer_assignors)
+    if (assignor != "uniform" && assignor != "range")
+      return refused("group.consumer.assignors names '" + assignor + "', and kqd has uniform and range");
+  if (c.offsets_topic_compression_codec < 0 || c.offsets_topic_compression_codec > codec_max)
+    return refused("offsets.topic.compression.codec must be between 0 and 4");
+  return {};
+}
+
 Status bind_all(Config& c, Values& bind) {
   bind_plain(c, bind);
   bind_share_groups(c, bind);
+  KQ_TRY(bind_groups(c, bind));
   KQ_TRY(bind_node(c, bind));
   KQ_TRY(bind_directories(c, bind));
   KQ_TRY(bind_connections(c, bind));

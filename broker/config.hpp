@@ -151,6 +151,29 @@ struct Config {
   int32_t share_coordinator_state_topic_prune_interval_ms = 0;
   int32_t share_coordinator_state_topic_compression_codec = 0;
 
+  // Groups.
+  int32_t group_min_session_timeout_ms = 0;
+  int32_t group_max_session_timeout_ms = 0;
+  int32_t group_initial_rebalance_delay_ms = 0;
+  int32_t group_max_size = 0;
+  int32_t group_consumer_session_timeout_ms = 0;
+  int32_t group_consumer_min_session_timeout_ms = 0;
+  int32_t group_consumer_max_session_timeout_ms = 0;
+  int32_t group_consumer_heartbeat_interval_ms = 0;
+  int32_t group_consumer_min_heartbeat_interval_ms = 0;
+  int32_t group_consumer_max_heartbeat_interval_ms = 0;
+  int32_t group_consumer_max_size = 0;
+  int32_t group_consumer_regex_refresh_interval_ms = 0;
+  std::vector<std::string> group_consumer_assignors;
+  std::string group_consumer_migration_policy;    // in capitals
+  std::vector<std::string> group_coordinator_rebalance_protocols;
+  int32_t offset_metadata_max_bytes = 0;
+  int32_t offsets_commit_timeout_ms = 0;
+  int32_t offsets_load_buffer_size = 0;
+  int64_t offsets_retention_check_interval_ms = 0;
+  int32_t offsets_retention_minutes = 0;
+  int32_t offsets_topic_compression_codec = 0;
+
   // Logs.
   int64_t log_flush_scheduler_interval_ms = 0;
   int32_t log_flush_offset_checkpoint_interval_ms = 0;

@@ -190,7 +190,8 @@ Code Shard::write(const Now& now, Writes& writes) {
 Code Shard::append(const Now& now, const Writes& writes, size_t first, size_t count) {
   auto batch = batch_of(now, writes, first, count);
   if (!batch || batch->size() > static_cast<size_t>(partition->config()->max_message_bytes)) return Code::unknown_server_error;
-  const auto appended = partition->append(*batch, true, {.origin = log::AppendOrigin::coordinator});
+  const auto appended = partition->append(
+      *batch, true, {.origin = log::AppendOrigin::coordinator, .verified_only = writes.verified_only(), .guard = writes.guard()});
   if (appended.code != Code::none) return appended.code;
   written_ = appended.end_offset;
   replay(writes, first, count, appended.first_offset);

@@ -62,6 +62,8 @@ class Writes {
   void in_transaction(int64_t producer_id, int16_t producer_epoch) {
     producer_id_ = producer_id, producer_epoch_ = producer_epoch;
   }
+  // Which begins in this log under the guard alone that was given before its coordinator was asked (KIP-890); 0: it is open here already.
+  void guarded(uint64_t guard) { verified_only_ = true, guard_ = guard; }
   // The records need not come together: they may be spread over batches, of which the first may be written and the next refused.
   void may_be_split() { atomic_ = false; }
   // Called once, under the lock: with none when the records have been replayed, else with the client's error, and nothing has been
@@ -81,6 +83,8 @@ class Writes {
   bool atomic() const { return atomic_; }
   int64_t producer_id() const { return producer_id_; }
   int16_t producer_epoch() const { return producer_epoch_; }
+  bool verified_only() const { return verified_only_; }
+  uint64_t guard() const { return guard_; }
   void finish(Code code) {
     if (auto done = std::exchange(then_, nullptr)) done(code);
   }
@@ -111,6 +115,8 @@ class Writes {
   std::vector<Place> places_;
   int64_t producer_id_ = no_producer_id;
   int16_t producer_epoch_ = no_producer_epoch;
+  uint64_t guard_ = 0;
+  bool verified_only_ = false;
   bool atomic_ = true;
   bool sayable_ = true;
   std::function<void(Code)> then_;

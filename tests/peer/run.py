@@ -32,6 +32,7 @@ from kqpeer import downloads  # noqa: E402
 CASE_SECONDS_MAX = 300
 GROUPS = [
     "main_job",
+    "broker_groups",
     "command",
     "hand_over",
     "kept_logs",
