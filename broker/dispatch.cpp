@@ -72,6 +72,8 @@ constexpr Api table[] = {
     api<ConsumerGroupHeartbeatRequest>(),
     api<ConsumerGroupDescribeRequest>(),
     api<DescribeTopicPartitionsRequest>(),
+    api<ShareGroupHeartbeatRequest>(),
+    api<ShareGroupDescribeRequest>(),
     api<ShareFetchRequest>(),
     api<ShareAcknowledgeRequest>(),
     api<InitializeShareGroupStateRequest>(),
@@ -79,6 +81,9 @@ constexpr Api table[] = {
     api<WriteShareGroupStateRequest>(),
     api<DeleteShareGroupStateRequest>(),
     api<ReadShareGroupStateSummaryRequest>(),
+    api<DescribeShareGroupOffsetsRequest>(),
+    api<AlterShareGroupOffsetsRequest>(),
+    api<DeleteShareGroupOffsetsRequest>(),
 };
 static_assert(std::ranges::is_sorted(table, {}, &Api::key));
 

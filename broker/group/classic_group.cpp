@@ -23,7 +23,14 @@ int32_t ms(Duration duration) { return static_cast<int32_t>(to_ms(duration)); }
 
 }  // namespace
 
-const char* name_of(GroupType type) { return type == GroupType::classic ? "classic" : "consumer"; }
+const char* name_of(GroupType type) {
+  switch (type) {
+    case GroupType::classic: return "classic";
+    case GroupType::consumer: return "consumer";
+    case GroupType::share: return "share";
+  }
+  return "";
+}
 
 std::vector<ClassicProtocol> owned(std::span<const JoinGroupRequest::JoinGroupRequestProtocol> protocols) {
   std::vector<ClassicProtocol> all;

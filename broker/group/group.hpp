@@ -19,7 +19,7 @@ namespace kq::group {
 using coordinator::Now;
 using coordinator::Writes;
 
-enum class GroupType : uint8_t { classic, consumer };
+enum class GroupType : uint8_t { classic, consumer, share };
 const char* name_of(GroupType);
 
 // A committed offset.

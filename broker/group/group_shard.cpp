@@ -20,7 +20,7 @@ bool passes(const std::vector<std::string>& filter, std::string_view name) {
 }  // namespace
 
 GroupShard::GroupShard(const GroupConfig& config, std::function<std::string()> new_id)
-    : groups_(config, std::move(new_id)), classic_(groups_), consumer_(groups_, classic_), offsets_(groups_, store_, classic_) {}
+    : groups_(config, std::move(new_id)), classic_(groups_), consumer_(groups_, classic_), share_(groups_), offsets_(groups_, store_, classic_) {}
 
 // ---- Life
 // ------------------------------------------------------------------------------------------------------------------------
@@ -32,6 +32,7 @@ void GroupShard::loaded(const Now& now, std::shared_ptr<const cluster::Image> im
   for (const auto& [id, group] : groups_.all) {
     if (auto* classic = groups_.find<ClassicGroup>(id)) classic_.loaded(now, *classic, none);
     if (const auto* consumer = groups_.find<ConsumerGroup>(id)) consumer_.loaded(now, *consumer);
+    if (const auto* share = groups_.find<ShareGroup>(id)) share_.loaded(now, *share);
   }
   groups_.timers.set({TimerKind::expire_offsets, {}, {}}, now.instant + groups_.config.offsets_retention_check_interval);
 }
@@ -67,6 +68,7 @@ void GroupShard::tick(const Now& now, Writes& writes) {
       return again_if_refused();
     default:
       if (groups_.find<ConsumerGroup>(key->group)) return consumer_.timer(now, *key, writes);
+      if (groups_.find<ShareGroup>(key->group)) return share_.timer(now, *key, writes);
       return classic_.timer(now, *key, writes);
   }
 }
@@ -87,7 +89,8 @@ void GroupShard::replay(const coordinator::Record& record) {
     case ConsumerGroupTargetAssignmentMemberKey::type:
     case ConsumerGroupCurrentMemberAssignmentKey::type:
     case ConsumerGroupRegularExpressionKey::type: return replay_consumer(record, *frame);
-    default: return;  // of a later Kafka, or of a kind of group that kqd does not have
+    default:
+      if (ShareGroup::is_of(frame->type)) share_.replay(*frame, record.value);  // else of a later Kafka
   }
 }
 

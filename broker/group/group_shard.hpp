@@ -4,6 +4,7 @@
 #include "broker/group/classic_coordinator.hpp"
 #include "broker/group/consumer_coordinator.hpp"
 #include "broker/group/offset_requests.hpp"
+#include "broker/group/share_group_coordinator.hpp"
 #include "libkq/protocol/messages/list_groups.hpp"
 
 namespace kq::group {
@@ -34,6 +35,7 @@ class GroupShard final : public coordinator::StateMachine {
   LeaveGroupResponse leave(const Now&, const LeaveGroupRequest&, Writes&);
   HeartbeatAnswer heartbeat(const Now&, const Caller&, const ConsumerGroupHeartbeatRequest&, Writes&);
   OffsetRequests& offsets() { return offsets_; }
+  ShareGroupCoordinator& share() { return share_; }
 
   void describe(std::string_view group_id, int16_t version, DescribeGroupsResponse::DescribedGroup&, Texts&) const;
   void describe(std::string_view group_id, ConsumerGroupDescribeResponse::DescribedGroup&, Texts&) const;
@@ -52,6 +54,7 @@ class GroupShard final : public coordinator::StateMachine {
   OffsetStore store_;
   ClassicCoordinator classic_;
   ConsumerCoordinator consumer_;
+  ShareGroupCoordinator share_;
   OffsetRequests offsets_;
   bool loading_ = true;
 };

@@ -1,5 +1,6 @@
 // DeleteGroups, key 42, v0-2.  v2: flexible.
 #include "broker/handlers/group_request.hpp"
+#include "broker/handlers/share_states.hpp"
 
 namespace kq::broker {
 
@@ -7,10 +8,13 @@ awaitable<DeleteGroupsResponse> handle(Broker& broker, Call& call, const DeleteG
   DeleteGroupsResponse response;
   for (const std::string_view id : request.groups_names) {
     Code refused = Code::none;
+    group::SharedPartitions states;  // of a share group
     const Code code = co_await broker.groups().run(
         call.loop, id, [&](const group::GroupShard& shard, const coordinator::Now&, coordinator::Writes& writes) {
+          if (const auto* share = shard.groups().find<group::ShareGroup>(id)) states = share->initialized();
           refused = shard.remove(id, writes);
         });
+    if (code == Code::none && refused == Code::none) co_await remove_states(broker, call, id, states);
     auto& result = response.results.emplace_back();
     result.group_id = id;
     // Without the topic there are no groups.

@@ -4,6 +4,7 @@
 #include "broker/cluster/controller.hpp"
 #include "broker/coordinator/runtime.hpp"
 #include "broker/handlers/handlers.hpp"
+#include "broker/handlers/share_states.hpp"
 
 namespace kq::broker {
 namespace {
@@ -47,6 +48,8 @@ Found look_up(const Call& call, const coordinator::Runtime& runtime, std::string
   return {.node_id = leader->id, .host = endpoint->host, .port = endpoint->port};
 }
 
+}  // namespace
+
 // Made when it is first wanted.  The image moves on.
 awaitable<void> ensure_topic(Broker& broker, Call& call, std::string_view name) {
   if (call.image->topic(name)) co_return;
@@ -58,8 +61,6 @@ awaitable<void> ensure_topic(Broker& broker, Call& call, std::string_view name) 
     broker.peer_log.write("cannot create " + std::string(name) + ": " + name_of(code));
   call.image = broker.image();
 }
-
-}  // namespace
 
 awaitable<FindCoordinatorResponse> handle(Broker& broker, Call& call, const FindCoordinatorRequest& request) {
   FindCoordinatorResponse response;

@@ -153,17 +153,70 @@ void SharePartition::archive(const OffsetRange& range) {
   if (range.last > end_) put(end_ + 1, range.last, RecordState::archived, 0);  // with a hole in front of it, if there is one
 }
 
-// Records that were delivered often come in ever smaller pieces, at last one by one: one that its consumers fail at does not take the others
-// of its batch along.  `room`: how many may come at once.
-int64_t SharePartition::acquirable_until(int64_t offset, int64_t fetched_last, int64_t& room) const {
-  const auto found = const_cast<SharePartition*>(this)->holding(offset);
-  if (found == ranges_.end()) return fetched_last;
-  const Slot& slot = found->second;
-  const int32_t often = std::max(2, (limits_.delivery_count_max + 1) / 2);
-  if (slot.delivery_count >= often)
-    room = std::max<int64_t>(1, (slot.last - found->first + 1) >> std::min(slot.delivery_count - often + 1, 62));
-  if (limits_.delivery_count_max > 2 && slot.delivery_count == limits_.delivery_count_max - 1) room = 1;
-  return std::min(slot.last, fetched_last);
+// The next that is free at `offset` or behind it, up to `last`; an empty one: none.
+OffsetRange SharePartition::free_piece(int64_t offset, int64_t last, std::span<const OffsetRange> skipped) {
+  while (offset <= last) {
+    const auto skip = std::ranges::find_if(skipped, [&](const OffsetRange& s) { return s.first <= offset && offset <= s.last; });
+    if (skip != skipped.end()) {
+      if (offset > end_) archive({offset, std::min(skip->last, last)});
+      offset = skip->last + 1;
+      continue;
+    }
+    const auto there = holding(offset);
+    if (there != ranges_.end() && !is_free(there->second)) {
+      offset = there->second.last + 1;
+      continue;
+    }
+    int64_t end = there == ranges_.end() ? last : std::min(there->second.last, last);
+    for (const OffsetRange& s : skipped)
+      if (s.first > offset) end = std::min(end, s.first - 1);
+    return {offset, end};
+  }
+  return {0, -1};
+}
+
+// How many of the range at `offset` may come at once.  Records that were delivered often come in ever smaller pieces, at last one by one:
+// one that its consumers fail at does not take the others of its batch along.
+int64_t SharePartition::room_at(int64_t offset) {
+  const auto found = holding(offset);
+  if (found == ranges_.end()) return INT64_MAX;
+  const int32_t count = found->second.delivery_count, often = std::max(2, (limits_.delivery_count_max + 1) / 2);
+  if (limits_.delivery_count_max > 2 && count == limits_.delivery_count_max - 1) return 1;
+  if (count < often) return INT64_MAX;
+  return std::max<int64_t>(1, (found->second.last - found->first + 1) >> std::min(count - often + 1, 62));
+}
+
+void SharePartition::hold(const OffsetRange& range, const Acquire& asked, std::vector<Acquired>& acquired) {
+  if (range.first > end_ + 1) archive({end_ + 1, range.first - 1});
+  if (range.first > end_) put(range.first, range.last, RecordState::available, 0);
+  cut(range.first);
+  cut(range.last + 1);
+  Slot& slot = ranges_.find(range.first)->second;
+  slot.state = RecordState::acquired;
+  ++slot.delivery_count;
+  slot.member = asked.member;
+  slot.lock_until = asked.lock_until;
+  note_lock(asked.lock_until);
+  tell({range.first, range.last, slot.delivery_count}, asked.batch_size, acquired);
+}
+
+// What is free of a batch; `left` goes down to zero when nothing more is to be taken.
+void SharePartition::take_from(const OffsetRange& batch, const Acquire& asked, std::span<const OffsetRange> skipped,
+                               int64_t& left, std::vector<Acquired>& acquired) {
+  for (int64_t offset = batch.first; offset <= batch.last;) {
+    OffsetRange piece = free_piece(offset, batch.last, skipped);
+    if (piece.first > piece.last) return;
+    const int64_t room = room_at(piece.first);
+    const bool throttled = room != INT64_MAX;
+    if (throttled && !acquired.empty()) left = 0;  // it comes alone, the next time
+    if (asked.mode == AcquireMode::record_limit || left == 0) piece.last = std::min(piece.last, piece.first + left - 1);
+    if (throttled) piece.last = std::min(piece.last, piece.first + room - 1);
+    if (piece.first > piece.last) return;
+    hold(piece, asked, acquired);
+    left = throttled ? 0 : std::max<int64_t>(0, left - (piece.last - piece.first + 1));
+    if (left == 0 && (throttled || asked.mode == AcquireMode::record_limit)) return;
+    offset = piece.last + 1;
+  }
 }
 
 std::vector<Acquired> SharePartition::acquire(const Acquire& asked, const Fetched& fetched) {
@@ -177,51 +230,12 @@ std::vector<Acquired> SharePartition::acquire(const Acquire& asked, const Fetche
     left = asked.records_max;
     last_allowed = std::min(last_allowed, end_);
   }
-  // Nobody sees the rest of a transaction that was aborted, wherever the acquired ones end.
   for (const OffsetRange& skipped : fetched.skipped)
     if (skipped.first <= end_ + 1) archive({skipped.first, std::min(skipped.last, last_allowed)});
-  bool throttled = false;
   for (const OffsetRange& batch : fetched.batches) {
-    if (left <= 0 || throttled) break;
-    for (int64_t offset = std::max({batch.first, fetched.offset, start_}); offset <= std::min(batch.last, last_allowed);) {
-      const auto skipped =
-          std::ranges::find_if(fetched.skipped, [&](const OffsetRange& s) { return s.first <= offset && offset <= s.last; });
-      if (skipped != fetched.skipped.end()) {
-        if (offset > end_) archive({offset, std::min(skipped->last, last_allowed)});
-        offset = skipped->last + 1;
-        continue;
-      }
-      const auto there = holding(offset);
-      if (there != ranges_.end() && !is_free(there->second)) {
-        offset = there->second.last + 1;
-        continue;
-      }
-      int64_t room = INT64_MAX;
-      int64_t last = acquirable_until(offset, std::min(batch.last, last_allowed), room);
-      for (const OffsetRange& s : fetched.skipped)
-        if (s.first > offset) last = std::min(last, s.first - 1);
-      if (room != INT64_MAX && !acquired.empty()) {  // what is throttled comes alone
-        throttled = true;
-        break;
-      }
-      throttled = room != INT64_MAX;
-      last = std::min(last, room == INT64_MAX ? last : offset + room - 1);
-      if (asked.mode == AcquireMode::record_limit) last = std::min(last, offset + left - 1);
-      if (offset > end_ + 1) archive({end_ + 1, offset - 1});
-      if (there == ranges_.end()) put(offset, last, RecordState::available, 0);
-      cut(offset);
-      cut(last + 1);
-      Slot& slot = ranges_.find(offset)->second;
-      slot.state = RecordState::acquired;
-      ++slot.delivery_count;
-      slot.member = asked.member;
-      slot.lock_until = asked.lock_until;
-      note_lock(asked.lock_until);
-      tell({offset, last, slot.delivery_count}, asked.batch_size, acquired);
-      left -= last - offset + 1;
-      offset = last + 1;
-      if (throttled || (asked.mode == AcquireMode::record_limit && left <= 0)) break;
-    }
+    if (left <= 0) break;
+    const OffsetRange part{std::max({batch.first, fetched.offset, start_}), std::min(batch.last, last_allowed)};
+    take_from(part, asked, fetched.skipped, left, acquired);
   }
   join_and_advance();
   return acquired;

@@ -127,7 +127,11 @@ class SharePartition {
   void put(int64_t first, int64_t last, RecordState, int16_t delivery_count);
   void skip_hole(const Fetched&);
   void archive(const OffsetRange&);
-  int64_t acquirable_until(int64_t offset, int64_t fetched_last, int64_t& room) const;
+  OffsetRange free_piece(int64_t offset, int64_t last, std::span<const OffsetRange> skipped);
+  int64_t room_at(int64_t offset);
+  void hold(const OffsetRange&, const Acquire&, std::vector<Acquired>&);
+  void take_from(const OffsetRange& batch, const Acquire&, std::span<const OffsetRange> skipped, int64_t& left,
+                 std::vector<Acquired>&);
   Refusal check_ack(std::string_view member, const AckBatch&);
   void finish(Slot&, RecordState, uint64_t change);
   void tell(Acquired, int32_t batch_size, std::vector<Acquired>&) const;

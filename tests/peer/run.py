@@ -42,6 +42,7 @@ GROUPS = [
     "client_transactions",
     "transactions",
     "groups",
+    "share",
 ]
 
 
