@@ -60,10 +60,13 @@ awaitable<void> add(Broker& broker, Call& call, const Asked& asked, TopicAnswers
                                        .partitions = partitions,
                                        .client_version = call.version >= batched_from ? txn::epoch_bump_from : int16_t{0}};
   txn::Partitions missing;
-  Code code = Code::invalid_request;
-  if (!asked.transactional_id.empty()) {
-    code = asked.verify_only ? co_await broker.transactions->verify_partitions(call.loop, request, missing)
-                             : co_await broker.transactions->add_partitions(call.loop, request);
+  Code code = Code::none;
+  if (asked.transactional_id.empty()) {
+    code = Code::invalid_request;
+  } else if (asked.verify_only) {
+    code = co_await broker.transactions->verify_partitions(call.loop, request, missing);
+  } else {
+    code = co_await broker.transactions->add_partitions(call.loop, request);
   }
   if (code == Code::producer_fenced && call.version < fenced_from) code = Code::invalid_producer_epoch;
   fill(answers, asked.topics, [&](std::string_view topic, int32_t index) {

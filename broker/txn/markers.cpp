@@ -34,7 +34,8 @@ awaitable<WrittenMarker> write_marker(broker::Broker& broker, Loop& loop, std::s
     co_return written;
   }
   written.partition = broker.partitions->find(known->id, index);
-  written.code = written.partition ? co_await written.partition->opened(loop) : Code::not_leader_or_follower;
+  written.code = Code::not_leader_or_follower;
+  if (written.partition) written.code = co_await written.partition->opened(loop);
   if (written.code == Code::none) {
     const auto appended = written.partition->append_marker(marker, transactions_v2);
     written.code = appended.code;

@@ -231,7 +231,8 @@ awaitable<void> TransactionEngine::commit_offsets(Self self, Transaction::Commit
     partition.committed_metadata = offset.metadata;
   }
   const auto coordinator = self->group_coordinator(of.group_id);
-  const auto reply = co_await ask(self, coordinator, request, action.version_2 ? TxnOffsetCommitRequest::stable : commit_offsets_newest_v1);
+  const int16_t newest = action.version_2 ? TxnOffsetCommitRequest::stable : commit_offsets_newest_v1;
+  const auto reply = co_await ask(self, coordinator, request, newest);
   if (!reply) co_return self->run(Transaction::Unanswered{reply.error()});
   Transaction::Answered answer;
   for (const auto& topic : reply->message.topics) {
@@ -249,7 +250,8 @@ awaitable<void> TransactionEngine::end(Self self, Transaction::End action) {
   request.producer_id = action.producer_id;
   request.producer_epoch = action.producer_epoch;
   request.committed = action.commit;
-  const auto reply = co_await ask(self, self->coordinator_, request, action.version_2 ? EndTxnRequest::stable : end_newest_v1);
+  const int16_t newest = action.version_2 ? EndTxnRequest::stable : end_newest_v1;
+  const auto reply = co_await ask(self, self->coordinator_, request, newest);
   if (!reply) co_return self->run(Transaction::Unanswered{reply.error()});
   self->coordinator_->moved_by(reply->message.error_code);
   Transaction::Answered answer;
