@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from kqpeer import servers
-from kqpeer.cases import KAFKA, case
+from kqpeer.cases import KAFKA, KQD, case
 from kqpeer.clients import run
 from kqpeer.command import REFUSED, Command
 from kqpeer.main_job import create_topic
@@ -135,7 +135,7 @@ def share_with(setting, broker, other, protocol):
         second.kill()
 
 
-@case("kq's members share a group with librdkafka's, and one is killed", on=KAFKA, always=True)
+@case("kq's members share a group with librdkafka's, and one is killed", on=(KAFKA, KQD), always=True)
 def with_librdkafka(setting, broker):
     share_with(setting, broker, lambda group, topic: ConfluentMember(broker, group, topic), "classic")
 
@@ -149,7 +149,7 @@ SHORT_SESSIONS = {
 }
 
 
-@case("kq's members share a group of the new protocol with librdkafka's", on=KAFKA, always=True, config=SHORT_SESSIONS)
+@case("kq's members share a group of the new protocol with librdkafka's", on=(KAFKA, KQD), always=True, config=SHORT_SESSIONS)
 def with_librdkafka_848(setting, broker):
     from confluent_kafka import Consumer
 
@@ -185,13 +185,13 @@ def with_java(setting, broker, assignor):
         java.kill()
 
 
-@case("kq and Java share a group by range, sticky and cooperative-sticky", on=KAFKA, always=True)
+@case("kq and Java share a group by range, sticky and cooperative-sticky", on=(KAFKA, KQD), always=True)
 def with_java_members(setting, broker):
     for assignor in ("range", "sticky", "cooperative-sticky"):
         with_java(setting, broker, assignor)
 
 
-@case("kq reads on from where its group has committed, over a restart of the broker and a kill", on=KAFKA, always=True)
+@case("kq reads on from where its group has committed, over a restart of the broker and a kill", on=(KAFKA, KQD), always=True)
 def resumes(setting, broker):
     kq = Command(setting, broker)
     create_topic(broker, "resumed", PARTITIONS)
@@ -220,7 +220,7 @@ def resumes(setting, broker):
     assert kq(*everything) == ""
 
 
-@case("examples/group.c reads a topic as a member, commits what it has dealt with, and goes on there", on=KAFKA, always=True)
+@case("examples/group.c reads a topic as a member, commits what it has dealt with, and goes on there", on=(KAFKA, KQD), always=True)
 def example(setting, broker):
     create_topic(broker, "examples", PARTITIONS)
     produce(setting, broker, "examples", [str(i) for i in range(50)])
@@ -232,7 +232,7 @@ def example(setting, broker):
     assert second == ["examples-0 @13  next"], second
 
 
-@case("kq group lists, describes, resets and deletes groups", on=KAFKA, always=True)
+@case("kq group lists, describes, resets and deletes groups", on=(KAFKA, KQD), always=True)
 def administration(setting, broker):
     kq = Command(setting, broker)
     create_topic(broker, "audited", PARTITIONS)
