@@ -264,7 +264,8 @@ std::vector<std::string> list_of_texts(Values& bind, const char* name) {
 Status bind_groups(Config& c, Values& bind) {
   c.group_consumer_assignors = list_of_texts(bind, "group.consumer.assignors");
   c.group_coordinator_rebalance_protocols = list_of_texts(bind, "group.coordinator.rebalance.protocols");
-  for (const char letter : *bind.text("group.consumer.migration.policy"))
+  const std::string_view policy = *bind.text("group.consumer.migration.policy");
+  for (const char letter : policy)
     c.group_consumer_migration_policy += static_cast<char>(letter >= 'a' && letter <= 'z' ? letter - 'a' + 'A' : letter);
   for (const std::string& assignor : c.group_consumer_assignors)
     if (assignor != "uniform" && assignor != "range")
