@@ -60,7 +60,7 @@ static void an_unknown_key_names_the_nearest_known_one(void**) {
 }
 
 static void keys_that_kqd_does_not_use_are_ignored_by_name(void**) {
-  const auto config = Config::from({{"log.cleaner.dedupe.buffer.size", "1000000"},
+  const auto config = Config::from({{"metrics.num.samples", "3"},
                                     {"num.partitions", "3"},
                                     {"log.retention.hours", "1"},
                                     {"listener.name.plaintext.ssl.keystore.location", "x"},
@@ -69,7 +69,7 @@ static void keys_that_kqd_does_not_use_are_ignored_by_name(void**) {
   const auto ignored = config->ignored();
   assert_int_equal(ignored.size(), 3);
   assert_string_equal(ignored[0].c_str(), "listener.name.plaintext.ssl.keystore.location");
-  assert_string_equal(ignored[1].c_str(), "log.cleaner.dedupe.buffer.size");
+  assert_string_equal(ignored[1].c_str(), "metrics.num.samples");
 }
 
 static void values_are_checked_in_kafkas_words(void**) {

@@ -1,4 +1,6 @@
+#include <cstdlib>
 #include <set>
+#include <string_view>
 
 #include "libkq/base/random.hpp"
 #include "tests/unit/broker/group/driver.hpp"
@@ -316,7 +318,9 @@ void uniform_is_complete_and_even(void**) {
 
 // At no time do two members hold a partition; in the end all are held; and the log always says what the state is.
 void random_runs_keep_one_owner_and_a_true_log(void**) {
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  const char* tier = std::getenv("KQ_TEST_TIER");
+  const uint64_t seeds = tier && std::string_view(tier) == "full" ? 1000 : 20;
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
     Random random(seed);
     Fixture f;
     f.topics({{"t", 4}, {"u", 3}});
