@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
   check(kq_consumer_partition_count(consumer, argv[2], 10000, &partitions));
   kq_topic_partition *all = calloc((size_t)partitions, sizeof *all);
   for (int32_t i = 0; i < partitions; ++i) {
-    kq_topic_partition one = {sizeof one, argv[2], i, KQ_EARLIEST, -1};
+    kq_topic_partition one = {sizeof one, argv[2], i, KQ_EARLIEST, -1, NULL};
     all[i] = one;
   }
   check(kq_consumer_assign(consumer, all, (size_t)partitions));

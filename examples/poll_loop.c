@@ -46,7 +46,7 @@ int main(int argc, char **argv) {
     check(kq_producer_poll(producer, 0, &batch));
     for (size_t i = 0; i < kq_batch_count(batch); ++i, ++delivered) {
       if (kq_batch_error(batch, i)) check(kq_error_copy(kq_batch_error(batch, i)));
-      kq_topic_partition from = {sizeof from, argv[2], 0, kq_batch_at(batch, i)->offset, -1};
+      kq_topic_partition from = {sizeof from, argv[2], 0, kq_batch_at(batch, i)->offset, -1, NULL};
       if (delivered == 0) check(kq_consumer_assign(consumer, &from, 1));
     }
     kq_batch_free(batch);
