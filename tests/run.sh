@@ -2,7 +2,7 @@
 # Builds kq and runs its tests.  Works in a bare clone on a bare Debian 12: what is missing is installed by apt first.
 #
 #   tests/run.sh                  the quick tier of every suite, under 15 minutes on two cores
-#   tests/run.sh --suite NAME     one suite (may be given again): unit wire sim fuzz abi peer
+#   tests/run.sh --suite NAME     one suite (may be given again): unit wire sim fuzz abi peer bindings packages
 #   tests/run.sh --full           every number that the project promises, and the thread sanitizer
 #
 # The last line is `N passed, N failed`, counted over single test cases.  A suite that cannot run counts as a failure, so does a test program
@@ -11,7 +11,7 @@ set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 2
 
-all_suites=(unit wire sim fuzz abi peer)
+all_suites=(unit wire sim fuzz abi peer bindings packages)
 suites=()
 export KQ_TEST_TIER=quick
 while [ $# -gt 0 ]; do
@@ -91,11 +91,32 @@ peer_suite() {
   count < <(python3 tests/tally.py tap peer "$output")
 }
 
+# Each language's own tests, with its own tools, against kqd and Apache Kafka.  A test.sh gets the release build and a directory to work
+# in, prints TAP, and installs what it needs.
+bindings_suite() {
+  configure release && ninja -C "$builds/release" || { count <<<"fail bindings: libkq and kqd could not be built"; return; }
+  local script output
+  for script in bindings/*/test.sh; do
+    output=$builds/$(basename "$(dirname "$script")").tap
+    "$script" "$builds/release" "$builds/bindings" 2>&1 | tee "$output"
+    count < <(python3 tests/tally.py tap "bindings" "$output")
+  done
+}
+
+# The packages are built, and tried in a clean Debian of their own.
+packages_suite() {
+  local output=$builds/packages.tap
+  packaging/test.sh "$builds/packages" 2>&1 | tee "$output"
+  count < <(python3 tests/tally.py tap packages "$output")
+}
+
 run_suite() {
   case $1 in
     unit | wire | sim | fuzz) meson_suite "$1" asan ;;
     abi) meson_suite abi release ;;
     peer) peer_suite ;;
+    bindings) bindings_suite ;;
+    packages) packages_suite ;;
   esac
 }
 

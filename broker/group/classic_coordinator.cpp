@@ -13,20 +13,6 @@ TimerKey session_key(const ClassicGroup& group, std::string_view member) {
 TimerKey join_key(const ClassicGroup& group) { return {TimerKind::join, group.id, {}}; }
 TimerKey sync_key(const ClassicGroup& group) { return {TimerKind::sync, group.id, {}}; }
 
-JoinAnswer refused(Code code, std::string_view member_id) {
-  JoinAnswer answer;
-  answer.body.error_code = code;
-  answer.body.protocol_name.reset();
-  answer.body.member_id = answer.texts->keep(member_id);
-  return answer;
-}
-
-SyncAnswer refused(Code code) {
-  SyncAnswer answer;
-  answer.body.error_code = code;
-  return answer;
-}
-
 // The current generation, as a member of it learns it.
 JoinAnswer joined(const ClassicGroup& group, std::string_view member_id, bool with_members) {
   JoinAnswer answer;
@@ -78,7 +64,7 @@ struct ClassicCoordinator::Joining {
   Duration rebalance_timeout() const {
     return caller.version == 0 ? session_timeout() : std::chrono::milliseconds(request.rebalance_timeout_ms);
   }
-  void refuse(Code code, std::string_view member_id) const { resolve(refused(code, member_id)); }
+  void refuse(Code code, std::string_view member_id) const { resolve(refused_join(code, member_id)); }
 };
 
 void ClassicCoordinator::join(const Now& now, const Caller& caller, const JoinGroupRequest& request, Resolve<JoinAnswer> resolve,
@@ -86,7 +72,7 @@ void ClassicCoordinator::join(const Now& now, const Caller& caller, const JoinGr
   const size_t written = writes.size();  // of another kind of group that gives way
   auto* group = groups_.find<ClassicGroup>(request.group_id);
   const bool is_new = !group;
-  if (is_new && !request.member_id.empty()) return resolve(refused(Code::unknown_member_id, request.member_id));
+  if (is_new && !request.member_id.empty()) return resolve(refused_join(Code::unknown_member_id, request.member_id));
   if (is_new)
     group = static_cast<ClassicGroup*>(&groups_.put(std::make_unique<ClassicGroup>(std::string(request.group_id), now.wall_ms)));
 
@@ -111,7 +97,7 @@ void ClassicCoordinator::join(const Now& now, const Caller& caller, const JoinGr
 }
 
 void ClassicCoordinator::refuse(Code code, const JoinGroupRequest& request, const Resolve<JoinAnswer>& resolve) {
-  resolve(refused(code, request.member_id));
+  resolve(refused_join(code, request.member_id));
 }
 
 // Members that are waiting count while a rebalance is prepared: those that have not come back will be removed.
@@ -187,7 +173,7 @@ void ClassicCoordinator::add_member(Joining& joining, const std::string& id) {
 
 void ClassicCoordinator::update_member(Joining& joining, ClassicMember& member) {
   joining.group.update(member, std::move(joining.protocols), joining.rebalance_timeout(), joining.session_timeout());
-  answer_join(member, refused(Code::rebalance_in_progress,
+  answer_join(member, refused_join(Code::rebalance_in_progress,
                               member.id));  // it has asked again: nobody reads the first answer
   member.joining = std::move(joining.resolve);
   rebalance_or_complete(joining.now, joining.group, joining.writes);
@@ -223,7 +209,7 @@ void ClassicCoordinator::replace_static(Joining& joining, const std::string& old
       ClassicMember& restored = group.replace_static(instance, new_id, before.id);
       restored = before;
       expect_heartbeat(now, group, restored);
-      return resolve(refused(Code::coordinator_not_available, ""));
+      return resolve(refused_join(Code::coordinator_not_available, ""));
     }
     const bool skips = version >= skip_assignment_from && group.leads(new_id);
     JoinAnswer answer = joined(group, new_id, skips);
@@ -306,20 +292,20 @@ void ClassicCoordinator::complete_join(const Now& now, ClassicGroup& group, Writ
 
 void ClassicCoordinator::sync(const Now& now, const SyncGroupRequest& request, Resolve<SyncAnswer> resolve, Writes& writes) {
   auto* group = groups_.find<ClassicGroup>(request.group_id);
-  if (!group) return resolve(refused(Code::unknown_member_id));
+  if (!group) return resolve(refused_sync(Code::unknown_member_id));
   if (const Code code = group->check_member(request.member_id, request.group_instance_id); code != Code::none)
-    return resolve(refused(code));
-  if (request.generation_id != group->generation()) return resolve(refused(Code::illegal_generation));
+    return resolve(refused_sync(code));
+  if (request.generation_id != group->generation()) return resolve(refused_sync(Code::illegal_generation));
   const auto differs = [](const auto& told, const std::optional<std::string>& held) { return told && held != *told; };
   if (differs(request.protocol_type, group->held_protocol_type()) || differs(request.protocol_name, group->protocol()))
-    return resolve(refused(Code::inconsistent_group_protocol));
+    return resolve(refused_sync(Code::inconsistent_group_protocol));
   ClassicMember& member = *group->member(request.member_id);
   switch (group->state()) {
-    case ClassicState::empty: return resolve(refused(Code::unknown_member_id));
-    case ClassicState::preparing_rebalance: return resolve(refused(Code::rebalance_in_progress));
+    case ClassicState::empty: return resolve(refused_sync(Code::unknown_member_id));
+    case ClassicState::preparing_rebalance: return resolve(refused_sync(Code::rebalance_in_progress));
     case ClassicState::stable: synced(*group, member.id); return resolve(assigned(*group, member));
     case ClassicState::completing_rebalance:
-      if (auto former = std::exchange(member.syncing, std::move(resolve))) former(refused(Code::rebalance_in_progress));
+      if (auto former = std::exchange(member.syncing, std::move(resolve))) former(refused_sync(Code::rebalance_in_progress));
       synced(*group, member.id);
       if (group->leads(member.id)) assign(now, *group, request, writes);
   }
@@ -356,7 +342,7 @@ void ClassicCoordinator::assign(const Now& now, ClassicGroup& group, const SyncG
 void ClassicCoordinator::drop_assignments(ClassicGroup& group, Code code) {
   for (auto& [id, member] : group.members()) {
     member.assignment.clear();
-    if (auto resolve = std::exchange(member.syncing, nullptr)) resolve(refused(code));
+    if (auto resolve = std::exchange(member.syncing, nullptr)) resolve(refused_sync(code));
   }
 }
 
@@ -411,8 +397,8 @@ Code ClassicCoordinator::leave_one(ClassicGroup& group, const LeaveGroupRequest:
 void ClassicCoordinator::remove_member(ClassicGroup& group, const std::string& id) {
   groups_.timers.cancel(session_key(group, id));
   if (ClassicMember* member = group.member(id)) {
-    answer_join(*member, refused(Code::unknown_member_id, ""));
-    if (auto resolve = std::exchange(member->syncing, nullptr)) resolve(refused(Code::unknown_member_id));
+    answer_join(*member, refused_join(Code::unknown_member_id, ""));
+    if (auto resolve = std::exchange(member->syncing, nullptr)) resolve(refused_sync(Code::unknown_member_id));
   }
   group.remove(id);
 }
@@ -490,8 +476,8 @@ void ClassicCoordinator::sync_expired(const Now& now, ClassicGroup& group, Write
 
 void ClassicCoordinator::fail_waiting(ClassicGroup& group, Code code) {
   for (auto& [id, member] : group.members()) {
-    answer_join(member, refused(code, id));
-    if (auto resolve = std::exchange(member.syncing, nullptr)) resolve(refused(code));
+    answer_join(member, refused_join(code, id));
+    if (auto resolve = std::exchange(member.syncing, nullptr)) resolve(refused_sync(code));
   }
 }
 

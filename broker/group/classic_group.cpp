@@ -23,6 +23,20 @@ int32_t ms(Duration duration) { return static_cast<int32_t>(to_ms(duration)); }
 
 }  // namespace
 
+JoinAnswer refused_join(Code code, std::string_view member_id) {
+  JoinAnswer answer;
+  answer.body.error_code = code;
+  answer.body.protocol_name.reset();
+  answer.body.member_id = answer.texts->keep(member_id);
+  return answer;
+}
+
+SyncAnswer refused_sync(Code code) {
+  SyncAnswer answer;
+  answer.body.error_code = code;
+  return answer;
+}
+
 const char* name_of(GroupType type) {
   switch (type) {
     case GroupType::classic: return "classic";

@@ -15,6 +15,8 @@ namespace kq::group {
 
 using JoinAnswer = Answer<JoinGroupResponse>;
 using SyncAnswer = Answer<SyncGroupResponse>;
+JoinAnswer refused_join(Code, std::string_view member_id);
+SyncAnswer refused_sync(Code);
 template <class Of>
 using Resolve = std::function<void(Of)>;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/group/metadata_hash.hpp"
+
 namespace kq::group {
 namespace {
 
@@ -19,24 +21,8 @@ HeartbeatAnswer refused(Code code, const std::string& message) {
   return answer;
 }
 
-// Which topics a group subscribes to, as they are: another value means another assignment.
 int64_t metadata_hash(const cluster::Image& image, const std::set<std::string, std::less<>>& topics) {
-  uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&](Bytes bytes) {
-    for (const std::byte byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
-  };
-  bool any = false;
-  for (const std::string& name : topics) {
-    const cluster::TopicImage* topic = image.topic(name);
-    if (!topic) continue;
-    any = true;
-    std::byte count[sizeof(int32_t)];
-    store_be(count, static_cast<int32_t>(topic->partitions.size()));
-    add(as_bytes(name));
-    add(topic->id.bytes);
-    add(count);
-  }
-  return any ? static_cast<int64_t>(hash) : 0;
+  return hash_of(image, topics).value_or(0);
 }
 
 std::optional<TopicPartitions> owned_of(const ConsumerGroupHeartbeatRequest& request) {

@@ -7,20 +7,6 @@
 namespace kq::group {
 namespace {
 
-JoinAnswer refused_join(Code code, std::string_view member_id) {
-  JoinAnswer answer;
-  answer.body.error_code = code;
-  answer.body.protocol_name.reset();
-  answer.body.member_id = answer.texts->keep(member_id);
-  return answer;
-}
-
-SyncAnswer refused_sync(Code code) {
-  SyncAnswer answer;
-  answer.body.error_code = code;
-  return answer;
-}
-
 // Does every classic member support one of these?
 bool supported(const ConsumerGroup& group, std::string_view type, std::span<const ClassicProtocol> protocols) {
   if (type != consumer_protocol_type) return false;

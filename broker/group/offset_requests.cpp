@@ -42,6 +42,15 @@ Code OffsetRequests::check_commit(std::string_view id, const OffsetsCaller& call
   return caller.transactional || caller.version < group_not_found_from ? Code::illegal_generation : Code::group_id_not_found;
 }
 
+// Answers for the partition; false where its metadata is too long to be kept.
+template <class Partition, class PartitionAnswer>
+bool OffsetRequests::accepts(const Partition& asked, PartitionAnswer& answer) const {
+  answer.partition_index = asked.partition_index;
+  if (utf16_size(asked.committed_metadata.value_or("")) <= groups_.config.offset_metadata_max_bytes) return true;
+  answer.error_code = Code::offset_metadata_too_large;
+  return false;
+}
+
 Code OffsetRequests::commit(const Now& now, int16_t version, const OffsetCommitRequest& request, OffsetCommitResponse& response,
                             Writes& writes) {
   const OffsetsCaller caller{.member_id = request.member_id,
@@ -58,11 +67,7 @@ Code OffsetRequests::commit(const Now& now, int16_t version, const OffsetCommitR
     topic_answer.topic_id = topic.topic_id;
     for (const auto& asked : topic.partitions) {
       auto& answer = topic_answer.partitions.emplace_back();
-      answer.partition_index = asked.partition_index;
-      if (utf16_size(asked.committed_metadata.value_or("")) > groups_.config.offset_metadata_max_bytes) {
-        answer.error_code = Code::offset_metadata_too_large;
-        continue;
-      }
+      if (!accepts(asked, answer)) continue;
       Offset offset = offset_from(now, asked);
       offset.topic_id = topic.topic_id;
       if (request.retention_time_ms >= 0) offset.expire_ms = now.wall_ms + request.retention_time_ms;
@@ -86,13 +91,7 @@ Code OffsetRequests::commit(const Now& now, int16_t version, const TxnOffsetComm
     topic_answer.name = topic.name;
     for (const auto& asked : topic.partitions) {
       auto& answer = topic_answer.partitions.emplace_back();
-      answer.partition_index = asked.partition_index;
-      if (utf16_size(asked.committed_metadata.value_or("")) > groups_.config.offset_metadata_max_bytes) {
-        answer.error_code = Code::offset_metadata_too_large;
-        continue;
-      }
-      Offset offset = offset_from(now, asked);
-      write_offset(writes, request.group_id, topic.name, asked.partition_index, offset);
+      if (accepts(asked, answer)) write_offset(writes, request.group_id, topic.name, asked.partition_index, offset_from(now, asked));
     }
   }
   writes.in_transaction(request.producer_id, request.producer_epoch);

@@ -33,6 +33,8 @@ class OffsetRequests {
 
  private:
   Code check_commit(std::string_view group, const OffsetsCaller&) const;
+  template <class Partition, class PartitionAnswer>
+  bool accepts(const Partition& asked, PartitionAnswer& answer) const;
   bool expire_group(const Now&, const Group&, Writes&) const;
 
   Groups& groups_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/group/metadata_hash.hpp"
+
 namespace kq::group {
 namespace {
 
@@ -18,22 +20,9 @@ ShareHeartbeatAnswer refused(Code code, const std::string& message) {
   return answer;
 }
 
-// Another value means another assignment.
+// Differs from the 0 of a new group also where none of the topics is there.
 int64_t metadata_hash(const cluster::Image& image, const std::set<std::string, std::less<>>& topics) {
-  uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&](Bytes bytes) {
-    for (const std::byte byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
-  };
-  for (const std::string& name : topics) {
-    const cluster::TopicImage* topic = image.topic(name);
-    if (!topic) continue;
-    std::byte count[sizeof(int32_t)];
-    store_be(count, static_cast<int32_t>(topic->partitions.size()));
-    add(as_bytes(name));
-    add(topic->id.bytes);
-    add(count);
-  }
-  return static_cast<int64_t>(hash);
+  return hash_of(image, topics).value_or(hash_of_nothing);
 }
 
 bool contains(const SharedPartitions& partitions, const Uuid& topic, int32_t index) {

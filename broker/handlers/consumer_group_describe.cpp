@@ -4,25 +4,10 @@
 namespace kq::broker {
 
 awaitable<ConsumerGroupDescribeResponse> handle(Broker& broker, Call& call, const ConsumerGroupDescribeRequest& request) {
-  ConsumerGroupDescribeResponse response;
-  for (const std::string_view id : request.group_ids) {
-    auto texts = std::make_shared<group::Texts>();
-    ConsumerGroupDescribeResponse::DescribedGroup told;
-    const auto describe = [&](const group::GroupShard& shard, const coordinator::Now&, coordinator::Writes&) {
-      shard.describe(id, told, *texts);
-    };
-    const Code code = id.empty() ? Code::invalid_group_id : co_await broker.groups().run(call.loop, id, describe);
-    call.keep(std::shared_ptr<const group::Texts>(std::move(texts)));
-    if (code != Code::none) {
-      told = {};
-      told.group_id = id;
-      told.error_code = code;
-    } else if (request.include_authorized_operations && told.error_code == Code::none) {
-      told.authorized_operations = group_operations_all;
-    }
-    response.groups.push_back(std::move(told));
-  }
-  co_return response;
+  const auto describe = [](const group::GroupShard& shard, std::string_view id, auto& told, group::Texts& texts) {
+    shard.describe(id, told, texts);
+  };
+  return describe_each<ConsumerGroupDescribeResponse>(broker, call, request, describe);
 }
 
 }  // namespace kq::broker

@@ -16,14 +16,7 @@ Topic existing(const Call& call, const Topic& asked, OffsetCommitResponse::Offse
   answer.topic_id = asked.topic_id;
   Topic topic;
   if (image) topic.name = image->name, topic.topic_id = asked.topic_id;
-  for (const auto& partition : asked.partitions) {
-    auto& told = answer.partitions.emplace_back();
-    told.partition_index = partition.partition_index;
-    if (image && image->partition(partition.partition_index))
-      topic.partitions.push_back(partition);
-    else
-      told.error_code = !image && by_id ? Code::unknown_topic_id : Code::unknown_topic_or_partition;
-  }
+  keep_existing(asked, image, !image && by_id ? Code::unknown_topic_id : Code::unknown_topic_or_partition, topic, answer);
   return topic;
 }
 
@@ -43,17 +36,7 @@ awaitable<OffsetCommitResponse> handle(Broker& broker, Call& call, const OffsetC
       call.loop, request.group_id, [&](group::GroupShard& shard, const coordinator::Now& now, coordinator::Writes& writes) {
         refused = shard.offsets().commit(now, call.version, valid, decided, writes);
       });
-  const Code of_all = code != Code::none ? code : refused;
-  size_t topic = 0;
-  for (auto& answer : response.topics) {
-    size_t partition = 0;
-    for (auto& told : answer.partitions) {
-      if (told.error_code != Code::none) continue;
-      told.error_code = of_all != Code::none ? of_all : decided.topics[topic].partitions[partition].error_code;
-      ++partition;
-    }
-    topic += partition > 0;
-  }
+  tell_outcome(response, code != Code::none ? code : refused, decided);
   co_return response;
 }
 

@@ -16,14 +16,7 @@ Topic existing(const Call& call, const Topic& asked, TxnOffsetCommitResponse::Tx
   answer.name = asked.name;
   Topic topic;
   topic.name = asked.name;
-  for (const auto& partition : asked.partitions) {
-    auto& told = answer.partitions.emplace_back();
-    told.partition_index = partition.partition_index;
-    if (image && image->partition(partition.partition_index))
-      topic.partitions.push_back(partition);
-    else
-      told.error_code = Code::unknown_topic_or_partition;
-  }
+  keep_existing(asked, image, Code::unknown_topic_or_partition, topic, answer);
   return topic;
 }
 
@@ -87,16 +80,7 @@ awaitable<TxnOffsetCommitResponse> handle(Broker& broker, Call& call, const TxnO
   }
   if (valid.topics.empty()) co_return response;
   const Code of_all = co_await commit(broker, call, valid, decided);
-  size_t topic = 0;
-  for (auto& answer : response.topics) {
-    size_t partition = 0;
-    for (auto& told : answer.partitions) {
-      if (told.error_code != Code::none) continue;
-      told.error_code = of_all != Code::none ? of_all : decided.topics[topic].partitions[partition].error_code;
-      ++partition;
-    }
-    topic += partition > 0;
-  }
+  tell_outcome(response, of_all, decided);
   co_return response;
 }
 
