@@ -250,13 +250,17 @@ Code ShareGroupCoordinator::check_empty(std::string_view id) const {
   return group->empty() ? Code::none : Code::non_empty_group;
 }
 
+Code ShareGroupCoordinator::check_alter(std::string_view id) const { return groups_.find<Group>(id) ? check_empty(id) : Code::none; }
+
 // The epoch rises, and with it the states': who still works on the old ones is
 // fenced.
 void ShareGroupCoordinator::offsets_altered(std::string_view id, const SharedPartitions& partitions, Writes& writes) const {
-  const auto* group = groups_.find<ShareGroup>(id);
-  if (!group) return;
-  write_share_epoch(writes, id, group->epoch() + 1, group->metadata_hash());
-  SharedPartitions initializing = group->initializing(), initialized = group->initialized();
+  const ShareGroup made{std::string(id)};
+  const auto* held = groups_.find<ShareGroup>(id);
+  if (!held && groups_.find<Group>(id)) return;
+  const ShareGroup& group = held ? *held : made;
+  write_share_epoch(writes, id, group.epoch() + 1, group.metadata_hash());
+  SharedPartitions initializing = group.initializing(), initialized = group.initialized();
   take_out(initializing, partitions);
   add(initialized, partitions);
   write_share_partitions(writes, id, *groups_.image, initializing, initialized);

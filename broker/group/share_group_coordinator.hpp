@@ -45,6 +45,8 @@ class ShareGroupCoordinator {
   // The group's offsets are set or forgotten by an operator: the code that
   // refuses.
   Code check_empty(std::string_view group) const;
+  // The same for setting offsets, which makes a group that is not there.
+  Code check_alter(std::string_view group) const;
   void offsets_altered(std::string_view group, const SharedPartitions&, Writes&) const;
   void offsets_deleted(std::string_view group, const std::set<Uuid>& topics, Writes&) const;
 

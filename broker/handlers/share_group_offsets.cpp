@@ -30,13 +30,15 @@ awaitable<Code> initialized_of(Broker& broker, Call& call, std::string_view id, 
   co_return code != Code::none ? code : found;
 }
 
-// none, or why the group's offsets are not to be changed.
-awaitable<Code> check_empty(Broker& broker, Call& call, std::string_view id) {
+// none, or why the group's offsets are not to be changed in this way.
+using Question = Code (group::ShareGroupCoordinator::*)(std::string_view) const;
+awaitable<Code> check(Broker& broker, Call& call, std::string_view id, Question question) {
   Code refused = Code::none;
   if (broker.groups().partition_of(id) < 0) co_return Code::group_id_not_found;
-  const Code code = co_await broker.groups().run(
-      call.loop, id,
-      [&](group::GroupShard& shard, const coordinator::Now&, coordinator::Writes&) { refused = shard.share().check_empty(id); });
+  const auto ask = [&](group::GroupShard& shard, const coordinator::Now&, coordinator::Writes&) {
+    refused = (shard.share().*question)(id);
+  };
+  const Code code = co_await broker.groups().run(call.loop, id, ask);
   co_return code != Code::none ? code : refused;
 }
 
@@ -121,7 +123,7 @@ awaitable<DescribeShareGroupOffsetsResponse> handle(Broker& broker, Call& call, 
 
 awaitable<AlterShareGroupOffsetsResponse> handle(Broker& broker, Call& call, const AlterShareGroupOffsetsRequest& request) {
   AlterShareGroupOffsetsResponse response;
-  response.error_code = co_await check_empty(broker, call, request.group_id);
+  response.error_code = co_await check(broker, call, request.group_id, &group::ShareGroupCoordinator::check_alter);
   if (response.error_code != Code::none) {
     response.error_message = response.error_code == Code::group_id_not_found ? call.keep(not_found(request.group_id))
                                                                              : std::string_view(name_of(response.error_code));
@@ -129,7 +131,7 @@ awaitable<AlterShareGroupOffsetsResponse> handle(Broker& broker, Call& call, con
   }
   co_await ensure_topic(broker, call, cluster::share_state_topic);
   SharedPartitions altered;
-  int32_t state_epoch = 0;
+  int32_t state_epoch = 1;  // of a group that this makes
   const auto next_epoch = [&](group::GroupShard& shard, const coordinator::Now&, coordinator::Writes&) {
     if (const auto* held = shard.groups().find<group::ShareGroup>(request.group_id)) state_epoch = held->epoch() + 1;
   };
@@ -167,7 +169,7 @@ awaitable<AlterShareGroupOffsetsResponse> handle(Broker& broker, Call& call, con
 
 awaitable<DeleteShareGroupOffsetsResponse> handle(Broker& broker, Call& call, const DeleteShareGroupOffsetsRequest& request) {
   DeleteShareGroupOffsetsResponse response;
-  response.error_code = co_await check_empty(broker, call, request.group_id);
+  response.error_code = co_await check(broker, call, request.group_id, &group::ShareGroupCoordinator::check_empty);
   SharedPartitions initialized;
   if (response.error_code == Code::none)
     response.error_code = co_await initialized_of(broker, call, request.group_id, initialized);

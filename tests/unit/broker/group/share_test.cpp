@@ -160,6 +160,19 @@ void an_empty_group_can_be_removed(void**) {
   assert_null(f.group());
 }
 
+void setting_offsets_makes_a_group(void**) {
+  Fixture f;
+  assert_true(f.coordinator.check_empty("g") == Code::group_id_not_found);
+  assert_true(f.coordinator.check_alter("g") == Code::none);
+  Writes writes;
+  f.coordinator.offsets_altered("g", {{topic_id, {0, 2}}}, writes);
+  f.append(writes);
+  assert_int_equal(f.group()->epoch(), 1);
+  assert_true(f.group()->initialized() == (SharedPartitions{{topic_id, {0, 2}}}));
+  f.join("a");
+  assert_true(f.coordinator.check_alter("g") == Code::non_empty_group);
+}
+
 void a_full_group_takes_nobody(void**) {
   Fixture f;
   for (const char* member : {"a", "b", "c", "d", "e"}) f.join(member);
@@ -234,6 +247,7 @@ int main() {
       cmocka_unit_test(strange_epochs_are_refused),
       cmocka_unit_test(who_is_silent_is_removed),
       cmocka_unit_test(an_empty_group_can_be_removed),
+      cmocka_unit_test(setting_offsets_makes_a_group),
       cmocka_unit_test(a_full_group_takes_nobody),
       cmocka_unit_test(any_assignment_is_complete_and_even),
       cmocka_unit_test(a_replay_of_the_log_makes_the_same_group),
