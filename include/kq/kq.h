@@ -341,6 +341,9 @@ KQ_API kq_error *kq_consumer_committed(kq_consumer *consumer, const kq_topic_par
 typedef struct kq_group_metadata kq_group_metadata;
 
 KQ_API kq_error   *kq_consumer_group_metadata(const kq_consumer *consumer, kq_group_metadata **out);
+/* The same of a consumer that is not libkq's.  Generation -1 and NULL: no member, for a group that has none (partitions assigned by hand). */
+KQ_API kq_error   *kq_group_metadata_new(const char *group_id, int32_t generation, const char *member_id,
+                                         const char *group_instance_id, kq_group_metadata **out);
 KQ_API void        kq_group_metadata_free(kq_group_metadata *metadata);
 KQ_API const char *kq_group_metadata_group_id(const kq_group_metadata *metadata);
 KQ_API const char *kq_group_metadata_member_id(const kq_group_metadata *metadata);          /* "": no member at the moment */

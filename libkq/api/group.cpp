@@ -155,6 +155,18 @@ kq_error* kq_consumer_group_metadata(const kq_consumer* consumer, kq_group_metad
   });
 }
 
+kq_error* kq_group_metadata_new(const char* group_id, int32_t generation, const char* member_id, const char* group_instance_id,
+                                kq_group_metadata** out) {
+  return guard([&]() -> Status {
+    KQ_API_ARGUMENT(group_id);
+    KQ_API_ARGUMENT(out);
+    client::MemberIdentity member{.member_id = member_id ? member_id : "", .generation = generation};
+    if (group_instance_id) member.instance_id = group_instance_id;
+    *out = new kq_group_metadata{group_id, std::move(member)};
+    return {};
+  });
+}
+
 void kq_group_metadata_free(kq_group_metadata* metadata) { delete metadata; }
 const char* kq_group_metadata_group_id(const kq_group_metadata* metadata) {
   return metadata ? metadata->group_id.c_str() : nullptr;
