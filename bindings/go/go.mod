@@ -1,0 +1,3 @@
+module github.com/kq-stream/kq/bindings/go
+
+go 1.23

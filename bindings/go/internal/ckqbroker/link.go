@@ -1,0 +1,11 @@
+// Package ckqbroker is the C interface of the embedded broker.
+package ckqbroker
+
+/*
+#cgo !kq_static pkg-config: kq-broker
+#cgo kq_static pkg-config: --static kq-broker
+#cgo kq_static LDFLAGS: -lstdc++
+*/
+import "C"
+
+//go:generate ../generate.sh
