@@ -12,6 +12,7 @@
 #include <iterator>
 
 #include "broker/instance.hpp"
+#include "broker/service_manager.hpp"
 #include "broker/storage.hpp"
 #include "libkq/base/uuid.hpp"
 
@@ -116,9 +117,11 @@ int serve(const Options& options) {
   if (!broker) return complain(broker.error());
   fmt::print("kqd {} listening on {}\n", KQ_VERSION, places((*broker)->listening()));
   std::fflush(stdout);
+  tell_service_manager("READY=1");
 
   int signal_number = 0;
   sigwait(&to_stop, &signal_number);
+  tell_service_manager("STOPPING=1");
   const Status left = (*broker)->stop();
   if (!left) return complain(left.error());
   return stopped;
