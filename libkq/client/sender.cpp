@@ -283,7 +283,7 @@ bool Sender::may_send_numbered(Lane& lane) {
   }
   const bool current = lane.producer_id == producer_id_ && lane.producer_epoch == producer_epoch_;
   if (lane.unresolved && (current || !options_.transactional)) return false;
-  if (current) return true;
+  if (current) return lane.in_flight.empty() || lane.known_as == producer_id_;
   if (!lane.in_flight.empty()) return false;           // the old numbering is still to be settled
   lane.unresolved = false;
   lane.producer_id = producer_id_;
@@ -341,6 +341,7 @@ void Sender::settle(const Request& request, const BatchRef& batch, const Produce
 void Sender::delivered(const BatchRef& batch, int64_t base_offset, int64_t log_append_time) {
   Lane& lane = *batch->lane;
   const bool own_numbering = batch->producer_id == lane.producer_id && batch->producer_epoch == lane.producer_epoch;
+  if (batch->sequence != no_sequence) lane.known_as = batch->producer_id;
   if (batch->renumbered) start_over(lane);             // written under a number that is no longer counted
   else if (batch->sequence != no_sequence && own_numbering) lane.last_acked_sequence = sequence_plus(batch->sequence, batch->count() - 1);
   if (!batch->finished) {
@@ -494,6 +495,7 @@ void Sender::strip_after(Lane& lane, uint64_t serial) {
 void Sender::start_over(Lane& lane) {
   if (options_.transactional) return void(lane.unresolved = true);   // until the next transaction's numbers
   strip_after(lane, 0);
+  lane.known_as = no_producer_id;
   lane.unresolved = false;
   const bool newer_already = lane.producer_id != producer_id_ || lane.producer_epoch != producer_epoch_;
   lane.producer_id = no_producer_id;

@@ -37,7 +37,8 @@ struct SenderOptions {
 //   in_flight   1 2           sent, not answered; in order
 //
 // With idempotence a batch keeps its sequence as long as it may have been written under it.  Batches that come back are sent again one
-// at a time, each when all before it are settled; new ones then follow five deep again.
+// at a time, each when all before it are settled; new ones then follow five deep again.  A leader that does not know the producer yet
+// takes any sequence for its first: until it has taken one batch, a second one does not follow, lest it be taken where the first is refused.
 struct Lane {
   Lane(std::shared_ptr<const std::string> name, int32_t index) : topic(std::move(name)), partition(index) {}
 
@@ -62,6 +63,7 @@ struct Lane {
   int16_t producer_epoch = no_producer_epoch;
   int32_t next_sequence = 0;
   int32_t last_acked_sequence = -1;
+  int64_t known_as = no_producer_id;                  // the producer id under which the leader has taken a batch
   bool unresolved = false;                            // a batch was given up that may have been written
   bool joins = false, joined = false;                 // transactions of version 1: asked to be added; added
 

@@ -17,8 +17,9 @@ class Script {
  public:
   explicit Script(SenderOptions options = {}) : memory_(std::make_shared<SendMemory>(1 << 20, 1 << 20)), sender_(options) {}
 
-  // A producer with an id, a broker 1 that is connected, and t-0 led by it.
+  // A producer with an id, a broker 1 that is connected, and t-0 led by it, which knows the producer from earlier batches.
   void ready() {
+    lane("t", 0).known_as = 900;
     tick();
     step(Sender::ProducerIdIs{900, 0});
     step(Sender::NodeUp{1});

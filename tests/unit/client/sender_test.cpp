@@ -45,6 +45,23 @@ void sequences_count_records_and_five_requests_are_in_flight(void**) {
   expect(script, "[0ms] t-0 x2 @0\n[0ms] > 1  produce #6 t-0 seq 10 x2\n");
 }
 
+/* A leader that has just learned of a topic may refuse the first batch and take the second: it knows nothing of the producer, and
+ * begins to count anywhere. */
+void a_leader_that_does_not_know_the_producer_gets_one_batch_first(void**) {
+  Script script;
+  script.ready();
+  script.led("new", 0, 1, 0);
+  for (int i = 0; i < 3; ++i) script.send("new", 0);
+  expect(script, "[0ms] > 1  produce #1 new-0 seq 0 x1\n");
+  script.answer(1, {.code = Code::unknown_topic_or_partition});
+  expect(script, "[0ms] ask for metadata\n");
+  script.at(200ms);
+  script.tick();
+  expect(script, "[200ms] > 1  produce #2 new-0 seq 0 x1\n");
+  script.answer(2, {.offset = 0});
+  expect(script, "[200ms] new-0 x1 @0\n[200ms] > 1  produce #3 new-0 seq 1 x1\n[200ms] > 1  produce #4 new-0 seq 2 x1\n");
+}
+
 void one_request_holds_batches_of_many_partitions_up_to_its_size(void**) {
   SenderOptions options;
   options.request_bytes_max = 2700;
@@ -223,8 +240,9 @@ void a_gap_that_nothing_explains_raises_the_epoch(void**) {
   script.answer(3, {.code = Code::out_of_order_sequence_number});
   script.at(200ms);
   script.tick();
-  expect(script, "[200ms] > 1  produce #4 t-0 seq 0 epoch 1 x1\n"
-                 "[200ms] > 1  produce #5 t-0 seq 1 epoch 1 x1\n");
+  expect(script, "[200ms] > 1  produce #4 t-0 seq 0 epoch 1 x1\n");
+  script.answer(4, {.offset = 4});
+  expect(script, "[200ms] t-0 x1 @4\n[200ms] > 1  produce #5 t-0 seq 1 epoch 1 x1\n");
 }
 
 /* Another partition counts on in the old epoch until all that it has numbered is settled. */
@@ -476,6 +494,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(nothing_is_sent_before_there_is_an_id_a_leader_and_a_connection),
       cmocka_unit_test(sequences_count_records_and_five_requests_are_in_flight),
+      cmocka_unit_test(a_leader_that_does_not_know_the_producer_gets_one_batch_first),
       cmocka_unit_test(one_request_holds_batches_of_many_partitions_up_to_its_size),
       cmocka_unit_test(acks_none_is_delivered_when_it_is_written),
       cmocka_unit_test(leader_moves_in_flight),
