@@ -1,0 +1,146 @@
+package io.kq;
+
+import io.kq.internal.Flat;
+import io.kq.internal.Memory;
+import io.kq.internal.Native;
+import java.lang.ref.Cleaner;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Records as they came from the broker: nothing is copied, no object is made for a record.  {@link KqConsumer#pollBatch} gives them.
+ *
+ * <pre>{@code
+ * try (KqBatch batch = consumer.pollBatch(Duration.ofSeconds(1))) {
+ *   for (int i = 0; i < batch.count(); i++) total += batch.value(i).getLong(0);
+ * }
+ * }</pre>
+ *
+ * <p>Its memory counts in fetch.buffer.memory until it is closed; a buffer that {@code key} or {@code value} has given keeps it until
+ * the garbage collector has found that nobody has the buffer any more, so that a buffer never shows anything else.  One thread's at a
+ * time.
+ */
+public final class KqBatch implements AutoCloseable {
+  private static final Cleaner CLEANER = Cleaner.create();
+
+  private final Held held;
+  private final Cleaner.Cleanable cleanable;
+  private final int count;
+  private final ByteBuffer rows;
+  private final List<Integer> turns = new ArrayList<>(); // the rows that a partition begins at
+  private final List<TopicPartition> partitions = new ArrayList<>();
+  private final Map<Long, ByteBuffer> windows = new HashMap<>(2);
+  private int turn;
+  private boolean closed;
+
+  /** The native batch, while somebody has it: this object, or a view. */
+  private static final class Held implements Runnable {
+    private final long batch;
+    private final AtomicInteger holders = new AtomicInteger(1);
+
+    Held(long batch) {
+      this.batch = batch;
+    }
+
+    void hold() {
+      holders.incrementAndGet();
+    }
+
+    @Override
+    public void run() {
+      if (holders.decrementAndGet() == 0) Native.kq_batch_free(batch);
+    }
+  }
+
+  /** Takes the batch over; 0: an empty one. */
+  KqBatch(long batch) {
+    held = new Held(batch);
+    cleanable = CLEANER.register(this, held);
+    count = (int) Native.kq_batch_count(batch);
+    rows = Flat.rows(count, Flat.RECORD);
+    if (count > 0) Native.kq_flat_records(batch, 0, rows);
+    for (int i = 0; i < count; i++) {
+      if ((rows.getInt(i * Flat.RECORD + Flat.RECORD_KIND) & 1) == 0) continue;
+      turns.add(i);
+      partitions.add(new TopicPartition(Native.kq_flat_topic(batch, i), rows.getInt(i * Flat.RECORD + Flat.RECORD_PARTITION)));
+    }
+  }
+
+  public int count() {
+    return count;
+  }
+
+  public boolean isEmpty() {
+    return count == 0;
+  }
+
+  public String topic(int index) {
+    return topicPartition(index).topic();
+  }
+
+  public int partition(int index) {
+    return rows.getInt(row(index) + Flat.RECORD_PARTITION);
+  }
+
+  public TopicPartition topicPartition(int index) {
+    row(index);
+    if (index < turns.get(turn)) turn = 0;
+    while (turn + 1 < turns.size() && turns.get(turn + 1) <= index) turn++;
+    return partitions.get(turn);
+  }
+
+  public long offset(int index) {
+    return rows.getLong(row(index) + Flat.RECORD_OFFSET);
+  }
+
+  public long timestamp(int index) {
+    return rows.getLong(row(index) + Flat.RECORD_TIMESTAMP);
+  }
+
+  /** The key where it lies, read-only; null: there is none. */
+  public ByteBuffer key(int index) {
+    int row = row(index);
+    return view(rows.getLong(row + Flat.RECORD_KEY), rows.getInt(row + Flat.RECORD_KEY_LENGTH));
+  }
+
+  /** The value where it lies, read-only; null: a tombstone. */
+  public ByteBuffer value(int index) {
+    int row = row(index);
+    return view(rows.getLong(row + Flat.RECORD_VALUE), rows.getInt(row + Flat.RECORD_VALUE_LENGTH));
+  }
+
+  private int row(int index) {
+    if (closed) throw new IllegalStateException("this batch has already been closed");
+    if (index < 0 || index >= count) throw new IndexOutOfBoundsException("record " + index + " of " + count);
+    return index * Flat.RECORD;
+  }
+
+  private ByteBuffer view(long address, int length) {
+    if (length < 0) return null;
+    if (length == 0) return ByteBuffer.allocate(0).asReadOnlyBuffer();
+    ByteBuffer window = windows.computeIfAbsent(Memory.window(address), this::window);
+    return window.slice(Memory.within(address), length).asReadOnlyBuffer().order(ByteOrder.BIG_ENDIAN);
+  }
+
+  /** A view refers to the window that it was sliced from, so the window is gone after its last view. */
+  private ByteBuffer window(long start) {
+    ByteBuffer window = Native.kq_window_at(start);
+    held.hold();
+    CLEANER.register(window, held);
+    return window;
+  }
+
+  /** Closing twice does nothing. */
+  @Override
+  public void close() {
+    closed = true;
+    windows.clear();
+    cleanable.clean();
+  }
+}
