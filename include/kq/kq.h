@@ -8,7 +8,7 @@
  *   kq_producer_close(producer, -1);  kq_producer_free(producer);  kq_config_free(config);
  *
  * (examples/ has it with the errors looked at.)  Reading order: errors, configuration, records, batches, producer, consumer,
- * groups, transactions, admin, loops, versions, Kafka's error codes.
+ * groups, share groups, transactions, admin, loops, versions, Kafka's error codes.
  *
  * Seven conventions, true of every function below.
  *   own     kq_X_new gives you an X, kq_X_free takes it back.  Freeing NULL does nothing.  What you pass in is copied: it need
@@ -173,8 +173,10 @@ typedef enum kq_event {
   KQ_NO_EVENT         = 0,
   KQ_END_OF_PARTITION = 1, /* everything up to the partition's end has been handed out (only with enable.partition.eof=true): each
                               row has topic, partition and the end as its offset.  It comes again after more records. */
-  KQ_COMMITTED        = 2  /* what became of kq_consumer_commit_async: each row has topic, partition, offset and the call's tag;
+  KQ_COMMITTED        = 2, /* what became of kq_consumer_commit_async: each row has topic, partition, offset and the call's tag;
                               kq_batch_error(batch, i) is NULL where it went well */
+  KQ_ACKNOWLEDGED     = 3  /* what became of acknowledgements (share groups): each row has topic, partition and offset of a record,
+                              and its error.  Of a commit_async it is all, with the call's tag; else what failed, with tag 0 */
 } kq_event;
 
 KQ_API kq_batch_kind    kq_batch_kind_of(const kq_batch *batch); /* KQ_NOTHING for NULL */
@@ -350,6 +352,73 @@ KQ_API const char *kq_group_metadata_member_id(const kq_group_metadata *metadata
 KQ_API int32_t     kq_group_metadata_generation(const kq_group_metadata *metadata);         /* or member epoch; -1: no member */
 KQ_API const char *kq_group_metadata_group_instance_id(const kq_group_metadata *metadata);  /* NULL: not a static member */
 
+/* --------------------------------------------------------------------------------------------------------- share groups ---- */
+
+/* Members of a share group (group.id; KIP-932) share records, not partitions: a record goes to one of them, under a lock, and is done
+ * with once that member has accepted it.  One that is released, or whose lock has run out, comes again, to any member, with a higher
+ * delivery_count, until the group's limit (5 by default).  So there may be more members than partitions, and order is not kept.
+ * Where a new group begins is the group's setting share.auto.offset.reset (latest by default).
+ *
+ * share.acknowledgement.mode says how records are acknowledged:
+ *   implicit   (the default) what polls have given is accepted when the next poll begins, or by a commit.
+ *   explicit   each record is acknowledged by a call.  Polling on with some unacknowledged is allowed; their locks run meanwhile.
+ * Acknowledgements travel with the next fetch (so with a poll), or at once by a commit.  Those that fail come out of poll as
+ * KQ_ACKNOWLEDGED: such a record comes again, unless it was accepted already.
+ *
+ *   kq_share_consumer_subscribe(consumer, topics, 1);
+ *   for (;;) {
+ *     kq_batch *batch;  kq_share_consumer_poll(consumer, 1000, &batch);
+ *     for (size_t i = 0; i < kq_batch_count(batch); ++i)
+ *       kq_share_consumer_acknowledge(consumer, batch, i, 1, work(kq_batch_at(batch, i)) ? KQ_ACCEPT : KQ_RELEASE);
+ *     kq_batch_free(batch);
+ *   }
+ */
+typedef struct kq_share_consumer kq_share_consumer;
+
+typedef enum kq_acknowledge {
+  KQ_ACCEPT  = 1, /* done */
+  KQ_RELEASE = 2, /* not now: it may come again, to any member */
+  KQ_REJECT  = 3, /* it cannot be done, by anybody: it does not come again */
+  KQ_RENEW   = 4  /* it takes longer: its lock begins anew, and the record stays yours to acknowledge (brokers from 4.2 on) */
+} kq_acknowledge;
+
+/* Needs a group.id. */
+KQ_API kq_error *kq_share_consumer_new(const kq_config *config, kq_share_consumer **out);
+/* Joins the group with these topics; a new list replaces the one before. */
+KQ_API kq_error *kq_share_consumer_subscribe(kq_share_consumer *consumer, const char *const *topics, size_t topics_len);
+/* Leaves the group.  Records that you hold can still be acknowledged. */
+KQ_API kq_error *kq_share_consumer_unsubscribe(kq_share_consumer *consumer);
+/* Up to max.poll.records records (KQ_RECORDS), each with its delivery_count, or an event (KQ_ACKNOWLEDGED); *out is NULL where there was
+ * nothing within the timeout.  Records are fetched when a poll finds none, so that locks do not run for nothing.  Fails as
+ * kq_consumer_poll does; a batch that cannot be read is rejected, so that it does not come to others.  A member that does not poll
+ * for max.poll.interval.ms, and does not wait for records either, leaves the group until it polls again. */
+KQ_API kq_error *kq_share_consumer_poll(kq_share_consumer *consumer, int32_t timeout_ms, kq_batch **out);
+/* The poll that waits now, or else the next one that would, returns at once, with nothing.  From any thread. */
+KQ_API kq_error *kq_share_consumer_wakeup(kq_share_consumer *consumer);
+/* A descriptor that is readable while poll has something to give, or to do: so poll until it gives nothing.  kq's own. */
+KQ_API int       kq_share_consumer_fd(const kq_share_consumer *consumer);
+/* Acknowledges `count` records of a batch from `first` on (SIZE_MAX: to its end).  Those that were acknowledged before keep what was
+ * said of them: so reject the one that is bad, then accept all.  Refused (INVALID_RECORD_STATE) where all of them were, and with
+ * share.acknowledgement.mode=implicit.  Nothing is waited for. */
+KQ_API kq_error *kq_share_consumer_acknowledge(kq_share_consumer *consumer, const kq_batch *batch, size_t first, size_t count,
+                                               kq_acknowledge how);
+/* The same of one record by its offset: the batch need not be there any more. */
+KQ_API kq_error *kq_share_consumer_acknowledge_at(kq_share_consumer *consumer, const char *topic, int32_t partition, int64_t offset,
+                                                  kq_acknowledge how);
+/* Sends what was acknowledged (in implicit mode: accepts what polls have given) and waits for the answers.  *out, unless `out` is NULL,
+ * becomes rows with their own errors: topic, partition, first_offset, last_offset.  With out NULL it fails with the first of these.
+ * timeout_ms -1: default.api.timeout.ms. */
+KQ_API kq_error *kq_share_consumer_commit(kq_share_consumer *consumer, int32_t timeout_ms, kq_rows **out);
+/* The same without waiting: poll gives the outcome, a KQ_EVENT of KQ_ACKNOWLEDGED with this tag. */
+KQ_API kq_error *kq_share_consumer_commit_async(kq_share_consumer *consumer, uint64_t tag);
+/* How long a record is locked for its member; -1: not known before the first records. */
+KQ_API int32_t   kq_share_consumer_lock_timeout_ms(const kq_share_consumer *consumer);
+/* Sends what was acknowledged, releases what was not (so commit first, in implicit mode, if the last poll's records are done), leaves
+ * the group and closes the connections, within the time given (-1: default.api.timeout.ms).  It closes in any case. */
+KQ_API kq_error *kq_share_consumer_close(kq_share_consumer *consumer, int32_t timeout_ms);
+/* Closes without waiting: the records it holds come again once the broker sees the connection gone, or their locks have run out. */
+KQ_API void      kq_share_consumer_free(kq_share_consumer *consumer);
+
 /* --------------------------------------------------------------------------------------------------------- transactions ---- */
 
 /* With transactional.id set, records are sent in transactions: those that read with isolation.level=read_committed see all of one or
@@ -510,6 +579,7 @@ KQ_API kq_error *kq_loop_step(kq_loop *loop);
 
 KQ_API kq_error *kq_producer_new_on(kq_loop *loop, const kq_config *config, kq_producer **out);
 KQ_API kq_error *kq_consumer_new_on(kq_loop *loop, const kq_config *config, kq_consumer **out);
+KQ_API kq_error *kq_share_consumer_new_on(kq_loop *loop, const kq_config *config, kq_share_consumer **out);
 KQ_API kq_error *kq_admin_new_on(kq_loop *loop, const kq_config *config, kq_admin **out);
 
 /* ------------------------------------------------------------------------------------------------------------- versions ---- */

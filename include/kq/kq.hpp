@@ -153,6 +153,7 @@ class Record {
     return std::nullopt;
   }
   uint64_t tag() const { return record_->tag; }
+  int delivery_count() const { return record_->delivery_count; }                                   // share groups: 1 at first; else 0
   const kq_record& raw() const { return *record_; }
 
  private:
@@ -478,6 +479,55 @@ inline GroupMetadata Consumer::group_metadata() const {
   check(kq_consumer_group_metadata(consumer_.get(), &metadata));
   return GroupMetadata(metadata);
 }
+
+// ---- share groups -------------------------------------------------------------------------------------------------------------
+
+class ShareConsumer {
+ public:
+  static constexpr size_t to_end = static_cast<size_t>(-1);
+
+  explicit ShareConsumer(const Config& config) : consumer_(detail::make(kq_share_consumer_new_on, config, nullptr)) {}
+  ShareConsumer(const Loop& loop, const Config& config) : consumer_(detail::make(kq_share_consumer_new_on, config, &loop)) {}
+
+  void subscribe(std::span<const char* const> topics) {
+    check(kq_share_consumer_subscribe(consumer_.get(), topics.data(), topics.size()));
+  }
+  void subscribe(std::initializer_list<const char*> topics) { subscribe(std::span(topics.begin(), topics.size())); }
+  void unsubscribe() { check(kq_share_consumer_unsubscribe(consumer_.get())); }
+  Batch poll(Milliseconds timeout) {
+    Error error;
+    Batch batch = poll(timeout, error);
+    if (error) throw Exception(std::move(error));
+    return batch;
+  }
+  Batch poll(Milliseconds timeout, Error& error) {
+    kq_batch* batch = nullptr;
+    error = Error(kq_share_consumer_poll(consumer_.get(), detail::ms(timeout), &batch));
+    return Batch(batch);
+  }
+  void wakeup() { check(kq_share_consumer_wakeup(consumer_.get())); }
+  void acknowledge(const Batch& batch, size_t first, kq_acknowledge how) { acknowledge(batch, first, 1, how); }
+  void acknowledge(const Batch& batch, size_t first, size_t count, kq_acknowledge how) {
+    check(kq_share_consumer_acknowledge(consumer_.get(), batch.get(), first, count, how));
+  }
+  void acknowledge_all(const Batch& batch, kq_acknowledge how) { acknowledge(batch, 0, to_end, how); }
+  void acknowledge_at(const char* topic, int32_t partition, int64_t offset, kq_acknowledge how) {
+    check(kq_share_consumer_acknowledge_at(consumer_.get(), topic, partition, offset, how));
+  }
+  Rows commit(Milliseconds timeout = forever) {
+    kq_rows* rows = nullptr;
+    check(kq_share_consumer_commit(consumer_.get(), detail::ms(timeout), &rows));
+    return Rows(rows);
+  }
+  void commit_async(uint64_t tag = 0) { check(kq_share_consumer_commit_async(consumer_.get(), tag)); }
+  int32_t lock_timeout_ms() const { return kq_share_consumer_lock_timeout_ms(consumer_.get()); }
+  void close(Milliseconds timeout = forever) { check(kq_share_consumer_close(consumer_.get(), detail::ms(timeout))); }
+  int fd() const { return kq_share_consumer_fd(consumer_.get()); }
+  kq_share_consumer* get() const { return consumer_.get(); }
+
+ private:
+  detail::Owned<kq_share_consumer, kq_share_consumer_free> consumer_;
+};
 
 class Request {
  public:

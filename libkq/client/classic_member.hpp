@@ -50,6 +50,7 @@ class ClassicMember final : public GroupMember {
   void answered(const HeartbeatResponse&);
   void answered(const LeaveGroupResponse&) { left(); }
   void answered(const ConsumerGroupHeartbeatResponse&) {}
+  void answered(const ShareGroupHeartbeatResponse&) {}
 
   void rebalance();  // gives up what the protocol wants, then joins
   void give_up(Partitions, Then);

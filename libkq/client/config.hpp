@@ -20,6 +20,8 @@ enum class DeliveryReport : int8_t { all, errors, none };
 enum class Isolation : int8_t { read_uncommitted, read_committed };
 enum class Partitioner : int8_t { murmur2_random, consistent_random };
 enum class Recovery : int8_t { rebootstrap, none };
+enum class ShareAcknowledgement : int8_t { implicit, by_call };
+enum class ShareAcquire : int8_t { batch_optimized, record_limit };
 enum class Security : int8_t { plaintext, ssl, sasl_plaintext, sasl_ssl };
 
 enum class Role : uint8_t { producer = 1, consumer = 2, admin = 4 };

@@ -16,6 +16,7 @@
 #include "libkq/protocol/messages/heartbeat.hpp"
 #include "libkq/protocol/messages/join_group.hpp"
 #include "libkq/protocol/messages/leave_group.hpp"
+#include "libkq/protocol/messages/share_group_heartbeat.hpp"
 #include "libkq/protocol/messages/sync_group.hpp"
 #include "libkq/rpc/backoff.hpp"
 
@@ -50,7 +51,7 @@ class GroupMember {
  public:
   virtual ~GroupMember() = default;
 
-  enum class Api : int8_t { join, sync, heartbeat, leave, consumer_heartbeat };
+  enum class Api : int8_t { join, sync, heartbeat, leave, consumer_heartbeat, share_heartbeat };
 
   // ---- what happens ----
   struct Tick {};
@@ -69,7 +70,7 @@ class GroupMember {
     const std::map<Uuid, std::string>& names;
   };  // that the cluster told in answer to Resolve
   using Response = std::variant<const JoinGroupResponse*, const SyncGroupResponse*, const HeartbeatResponse*,
-                                const LeaveGroupResponse*, const ConsumerGroupHeartbeatResponse*>;
+                                const LeaveGroupResponse*, const ConsumerGroupHeartbeatResponse*, const ShareGroupHeartbeatResponse*>;
   struct Answered {
     uint64_t serial;
     Response response;
@@ -116,6 +117,7 @@ class GroupMember {
   virtual bool fill(uint64_t /*serial*/, HeartbeatRequest&) { return false; }
   virtual bool fill(uint64_t /*serial*/, LeaveGroupRequest&) { return false; }
   virtual bool fill(uint64_t /*serial*/, ConsumerGroupHeartbeatRequest&) { return false; }
+  virtual bool fill(uint64_t /*serial*/, ShareGroupHeartbeatRequest&) { return false; }
 
   virtual MemberIdentity identity() const = 0;
   virtual bool is_member() const = 0;        // it has joined, as far as it knows

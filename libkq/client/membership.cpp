@@ -100,6 +100,7 @@ void Membership::ask(const GroupMember::Ask& what) {
     case GroupMember::Api::heartbeat: return loop.spawn(ask<HeartbeatRequest>(shared_from_this(), what));
     case GroupMember::Api::leave: return loop.spawn(ask<LeaveGroupRequest>(shared_from_this(), what));
     case GroupMember::Api::consumer_heartbeat: return loop.spawn(ask<ConsumerGroupHeartbeatRequest>(shared_from_this(), what));
+    case GroupMember::Api::share_heartbeat: return loop.spawn(ask<ShareGroupHeartbeatRequest>(shared_from_this(), what));
   }
 }
 

@@ -69,6 +69,7 @@ class MemberScript {
       case GroupMember::Api::heartbeat: return say("ask heartbeat");
       case GroupMember::Api::leave: return say("ask leave");
       case GroupMember::Api::consumer_heartbeat: return tell_consumer_heartbeat();
+      case GroupMember::Api::share_heartbeat: return tell_share_heartbeat();
     }
   }
   void tell_join() {
@@ -105,6 +106,15 @@ class MemberScript {
       for (const auto& topic : *request.topic_partitions)
         for (const int32_t partition : topic.partitions) line += " " + std::to_string(partition);
     }
+    say(line);
+  }
+  void tell_share_heartbeat() {
+    ShareGroupHeartbeatRequest request;
+    assert_true(member_->fill(serial_, request));
+    std::string line = "ask share beat epoch " + std::to_string(request.member_epoch);
+    if (request.subscribed_topic_names) line += " for";
+    if (request.subscribed_topic_names)
+      for (const auto topic : *request.subscribed_topic_names) line += " " + std::string(topic);
     say(line);
   }
   void tell(const GroupMember::Assigned& what) { say("+" + list(what.partitions)); }

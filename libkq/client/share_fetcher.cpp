@@ -1,0 +1,494 @@
+#include "libkq/client/share_fetcher.hpp"
+
+#include <algorithm>
+
+namespace kq::client {
+
+struct ShareFetcher::Part {
+  std::shared_ptr<const std::string> topic;
+  int32_t index = 0;
+  Uuid id{};
+  bool assigned = false;
+  int32_t leader = -1, leader_epoch = -1;
+  int32_t placed = -1;  // the node whose `wanted` has it
+  std::optional<Instant> rest_until{};
+  int failures = 0;
+  std::optional<Code> told{};
+  Runs<Held_> held{};
+
+  SharePart key() const { return {id, index}; }
+  std::string name() const { return *topic + "-" + std::to_string(index); }
+};
+
+struct ShareFetcher::Node {
+  int32_t id = -1;
+  ShareSession session{};
+  std::set<SharePart> wanted{};   // to be fetched from here
+  ShareAcks pending{}, flying{};  // to be said, and said without an answer yet
+  bool busy = false, fetching = false;
+  bool hurried = false, ending = false;
+  std::optional<Instant> retry_at{};
+  int failures = 0;
+};
+
+namespace {
+
+Error refusal(const std::string& what, Code code, std::string_view said) {
+  std::string text = what + ": " + name_of(code) + ", " + meaning_of(code);
+  if (!said.empty() && said != name_of(code)) text += " (" + std::string(said) + ")";
+  return {static_cast<int32_t>(code), std::move(text), remedy_of(code) == Remedy::none ? Verdict::refused : Verdict::retry};
+}
+
+bool ends_session(Code code) { return code == Code::share_session_not_found || code == Code::invalid_share_session_epoch; }
+
+}  // namespace
+
+ShareFetcher::ShareFetcher(ShareOptions options, std::shared_ptr<FetchMemory> memory, uint64_t seed)
+    : options_(std::move(options)), memory_(std::move(memory)), random_(seed) {}
+
+ShareFetcher::~ShareFetcher() = default;
+
+// ---- the group's side ---------------------------------------------------------------------------------------------------------
+
+ShareFetcher::Part* ShareFetcher::find(std::string_view topic, int32_t partition) {
+  const auto found = parts_.find(TopicPartition{std::string(topic), partition});
+  return found == parts_.end() ? nullptr : found->second.get();
+}
+
+ShareFetcher::Part* ShareFetcher::find(const SharePart& key) {
+  const auto found = by_id_.find(key);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+ShareFetcher::Node& ShareFetcher::node_of(int32_t id) {
+  auto& node = nodes_[id];
+  if (!node) node = std::make_unique<Node>(Node{.id = id});
+  return *node;
+}
+
+void ShareFetcher::add(const Partitions& partitions) {
+  for (const TopicPartition& each : partitions) {
+    auto& part = parts_[each];
+    if (!part)
+      part = std::make_unique<Part>(Part{.topic = std::make_shared<const std::string>(each.topic), .index = each.partition});
+    part->assigned = true;
+    place(*part);
+  }
+  wants_metadata_ = true;
+}
+
+void ShareFetcher::drop(const Partitions& partitions) {
+  for (const TopicPartition& each : partitions) {
+    Part* const part = find(each.topic, each.partition);
+    if (!part) continue;
+    part->assigned = false;
+    place(*part);
+    const auto is_of_it = [&](const ShareSlice& slice) {
+      return slice.slice.topic == part->topic && slice.slice.partition == part->index;
+    };
+    for (const ShareSlice& slice : ready_)
+      if (is_of_it(slice)) release_unread(slice);
+    std::erase_if(ready_, is_of_it);
+  }
+}
+
+std::vector<std::string> ShareFetcher::topics() const {
+  std::set<std::string> names;
+  for (const auto& [at, part] : parts_)
+    if (part->assigned) names.insert(at.topic);
+  return {names.begin(), names.end()};
+}
+
+// Where it is to be fetched from, if anywhere.
+void ShareFetcher::place(Part& part) {
+  const bool fetchable = part.assigned && part.leader >= 0 && !part.rest_until && part.id != Uuid{};
+  const int32_t to = fetchable ? part.leader : -1;
+  if (part.placed == to) return;
+  if (part.placed >= 0) node_of(part.placed).wanted.erase(part.key());
+  if (to >= 0) node_of(to).wanted.insert(part.key());
+  part.placed = to;
+}
+
+// ---- the application's side ---------------------------------------------------------------------------------------------------
+
+void ShareFetcher::want_records() { wanting_ = true; }
+
+ShareSlice ShareFetcher::take() {
+  ShareSlice slice = std::move(ready_.front());
+  ready_.pop_front();
+  return slice;
+}
+
+void ShareFetcher::give_back(ShareSlice slice) {
+  const Part* const part = find(slice.part);
+  if (closing_) return;
+  if (part && part->assigned)
+    ready_.push_front(std::move(slice));
+  else
+    release_unread(slice);
+}
+
+void ShareFetcher::handed_out(const ShareSlice& slice, int64_t first, int64_t last) {
+  Part* const part = find(slice.part);
+  if (!part) return;
+  std::vector<std::pair<int64_t, Runs<Held_>::Run>> pieces;
+  part->held.cut(first, last, [&](int64_t from, int64_t to, const Held_& held) { pieces.push_back({from, {to, held}}); });
+  for (const auto& [from, run] : pieces) part->held.put(from, run.last, {run.value.node, true});
+}
+
+void ShareFetcher::dispose(const ShareSlice& slice, int64_t first, int64_t last, int8_t type) {
+  if (Part* const part = find(slice.part)) say(*part, first, last, {type, nobody}, false);
+}
+
+void ShareFetcher::release_unread(const ShareSlice& slice) {
+  for (const AcquiredRun& run : slice.acquired) dispose(slice, run.first, run.last, ShareAck::release);
+}
+
+void ShareFetcher::failed(const ShareSlice& slice, Error error) {
+  const std::string name = *slice.slice.topic + "-" + std::to_string(slice.slice.partition);
+  troubles_.push_back({slice.slice.topic, slice.slice.partition, std::move(error).in(name)});
+}
+
+bool ShareFetcher::acknowledge(std::string_view topic, int32_t partition, int64_t first, int64_t last, int8_t type) {
+  Part* const part = find(topic, partition);
+  return part && say(*part, first, last, {type, 0}, true);
+}
+
+// What is said is held no more, but for what is renewed.
+bool ShareFetcher::say(Part& part, int64_t first, int64_t last, ShareAck ack, bool of_handed_out) {
+  std::vector<std::pair<int64_t, Runs<Held_>::Run>> pieces;
+  part.held.cut(first, last, [&](int64_t from, int64_t to, const Held_& held) { pieces.push_back({from, {to, held}}); });
+  bool any = false;
+  for (const auto& [from, run] : pieces) {
+    const bool meant = run.value.handed_out == of_handed_out;
+    if (!meant || ack.type == ShareAck::renew) part.held.put(from, run.last, run.value);
+    if (!meant) continue;
+    Node& node = node_of(run.value.node);
+    node.pending[part.key()].put(from, run.last, ack);
+    node.hurried |= ack.type == ShareAck::renew;  // the lock runs
+    any = true;
+  }
+  return any;
+}
+
+void ShareFetcher::hurry() {
+  for (auto& [id, node] : nodes_) node->hurried |= !node->pending.empty();
+}
+
+void ShareFetcher::commit(uint64_t number) {
+  const auto claim = [number](ShareAck& ack) {
+    if (ack.commit == 0) ack.commit = number;
+  };
+  outcomes_[number];
+  for (auto& [id, node] : nodes_) {
+    for (auto& [part, runs] : node->pending) runs.each_value(claim);
+    for (auto& [part, runs] : node->flying) runs.each_value(claim);
+  }
+  hurry();
+}
+
+bool ShareFetcher::commit_is_done(uint64_t number) const {
+  const auto has = [number](const ShareAcks& acks) {
+    for (const auto& [part, runs] : acks)
+      for (const auto& [first, run] : runs)
+        if (run.value.commit == number) return true;
+    return false;
+  };
+  return std::ranges::none_of(nodes_, [&](const auto& each) { return has(each.second->pending) || has(each.second->flying); });
+}
+
+std::vector<ShareOutcome> ShareFetcher::take_outcomes(uint64_t number) {
+  const auto give_up = [number](ShareAck& ack) {
+    if (number != 0 && ack.commit == number) ack.commit = 0;
+  };
+  for (auto& [id, node] : nodes_) {
+    for (auto& [part, runs] : node->pending) runs.each_value(give_up);
+    for (auto& [part, runs] : node->flying) runs.each_value(give_up);
+  }
+  auto taken = outcomes_.extract(number);
+  return taken ? std::move(taken.mapped()) : std::vector<ShareOutcome>{};
+}
+
+void ShareFetcher::close() {
+  closing_ = true;
+  wanting_ = false;
+  ready_.clear();
+}
+
+bool ShareFetcher::closed() const {
+  return std::ranges::none_of(nodes_, [](const auto& each) { return each.second->busy || each.second->session.open(); });
+}
+
+std::optional<PartitionFailure> ShareFetcher::take_trouble() {
+  if (troubles_.empty()) return std::nullopt;
+  PartitionFailure first = std::move(troubles_.front());
+  troubles_.pop_front();
+  return first;
+}
+
+std::optional<Error> ShareFetcher::take_refusal() { return std::exchange(refusal_, std::nullopt); }
+
+bool ShareFetcher::stuck() const {
+  return wanting_ && ready_.empty() && memory_->left() == 0 &&
+         std::ranges::none_of(nodes_, [](const auto& each) { return each.second->fetching; });
+}
+
+// ---- step ---------------------------------------------------------------------------------------------------------------------
+
+std::span<const ShareFetcher::Wish> ShareFetcher::step(Instant now, const Event& event) {
+  now_ = now;
+  wishes_.clear();
+  std::visit([this](const auto& what) { on(what); }, event);
+  for (auto& [at, part] : parts_) {
+    if (!part->rest_until || *part->rest_until > now_) continue;
+    part->rest_until.reset();
+    place(*part);
+  }
+  wish_for_work();
+  return wishes_;
+}
+
+std::optional<Instant> ShareFetcher::deadline() const {
+  std::optional<Instant> first;
+  const auto no_later_than = [&first](const std::optional<Instant>& when) {
+    if (when && (!first || *when < *first)) first = when;
+  };
+  for (const auto& [at, part] : parts_) no_later_than(part->rest_until);
+  for (const auto& [id, node] : nodes_)
+    if (!node->busy) no_later_than(node->retry_at);
+  return first;
+}
+
+void ShareFetcher::wish_for_work() {
+  starved_ = false;
+  const auto next = nodes_.upper_bound(last_fetched_from_);
+  for (auto at = next; at != nodes_.end(); ++at) wish_for(*at->second);
+  for (auto at = nodes_.begin(); at != next; ++at) wish_for(*at->second);
+  if (std::exchange(wants_metadata_, false)) wishes_.push_back({Wish::Kind::metadata});
+}
+
+void ShareFetcher::wish_for(Node& node) {
+  if (node.busy) return;
+  if (node.retry_at && *node.retry_at > now_ && !closing_) return;
+  node.retry_at.reset();
+  const bool idle = node.session.open() && node.wanted.empty() && node.pending.empty() && !concerns(node);
+  node.ending = node.session.open() && (closing_ || idle);
+  if (!node.session.open() && !node.pending.empty() && (closing_ || must_acknowledge(node))) {
+    node.flying = std::exchange(node.pending, {});
+    settle_all(node, refusal("node " + std::to_string(node.id), Code::share_session_not_found, ""));
+  }
+  if (node.ending || must_acknowledge(node)) {
+    node.busy = true;
+    wishes_.push_back({Wish::Kind::acknowledge, node.id});
+  } else if (may_fetch(node)) {
+    node.busy = node.fetching = true;
+    last_fetched_from_ = node.id;
+    wishes_.push_back({Wish::Kind::fetch, node.id});
+  }
+}
+
+bool ShareFetcher::must_acknowledge(const Node& node) const {
+  if (node.pending.empty()) return false;
+  return node.hurried || std::ranges::any_of(node.pending, [&](const auto& each) { return !node.wanted.contains(each.first); });
+}
+
+bool ShareFetcher::may_fetch(const Node& node) {
+  if (!wanting_ || closing_ || !ready_.empty() || node.wanted.empty()) return false;
+  if (options_.record_limit && std::ranges::any_of(nodes_, [](const auto& each) { return each.second->fetching; })) return false;
+  if (memory_->left() > 0) return true;
+  starved_ = true;
+  return false;
+}
+
+// Whether it leads what is assigned, or anything of it is held.
+bool ShareFetcher::concerns(const Node& node) const {
+  for (const auto& [at, part] : parts_) {
+    if (part->assigned && part->leader == node.id) return true;
+    for (const auto& [first, run] : part->held)
+      if (run.value.node == node.id) return true;
+  }
+  return false;
+}
+
+// ---- requests -----------------------------------------------------------------------------------------------------------------
+
+void ShareFetcher::fill(int32_t id, ShareFetchRequest& request) {
+  Node& node = node_of(id);
+  request.group_id = options_.group_id;
+  request.member_id = options_.member_id;
+  request.max_wait_ms = static_cast<int32_t>(to_ms(options_.wait_max));
+  request.min_bytes = options_.bytes_min;
+  request.max_bytes =
+      static_cast<int32_t>(std::min<size_t>(static_cast<size_t>(options_.bytes_max), std::max<size_t>(memory_->left(), 1)));
+  request.max_records = options_.records_max;
+  request.batch_size = options_.records_max;
+  request.share_acquire_mode = options_.record_limit;
+  if (node.session.open())  // its first request can acknowledge nothing
+    for (auto at = node.pending.begin(); at != node.pending.end();)
+      if (const auto here = at++; node.wanted.contains(here->first)) node.flying.insert(node.pending.extract(here));
+  if (node.hurried && !node.flying.empty()) request.max_wait_ms = 0;
+  node.hurried = !node.pending.empty() && node.hurried;
+  node.session.fill(request, node.wanted, node.flying);
+}
+
+void ShareFetcher::fill(int32_t id, ShareAcknowledgeRequest& request) {
+  Node& node = node_of(id);
+  request.group_id = options_.group_id;
+  request.member_id = options_.member_id;
+  node.flying = std::exchange(node.pending, {});
+  node.hurried = false;
+  for (const auto& [part, runs] : node.flying)
+    for (const auto& [first, run] : runs) request.is_renew_ack |= run.value.type == ShareAck::renew;
+  node.session.fill(request, node.flying, node.ending);
+}
+
+// ---- answers ------------------------------------------------------------------------------------------------------------------
+
+void ShareFetcher::on(const Metadata& event) {
+  for (const Leader& leader : event.leaders) {
+    Part* const part = find(leader.topic, leader.partition);
+    if (!part || leader.leader_epoch < part->leader_epoch) continue;
+    if (leader.leader == part->leader && leader.topic_id == part->id) continue;
+    if (part->placed >= 0) node_of(part->placed).wanted.erase(part->key());
+    part->placed = -1;
+    part->id = leader.topic_id;
+    part->leader = leader.leader;
+    part->leader_epoch = leader.leader_epoch;
+    by_id_[part->key()] = part;
+    place(*part);
+  }
+}
+
+void ShareFetcher::on(const Fetched& event) {
+  Node& node = node_of(event.node);
+  node.busy = node.fetching = false;
+  const ShareFetchResponse& response = event.response;
+  if (response.error_code != Code::none) return refused(node, response.error_code, response.error_message.value_or(""));
+  node.session.answered();
+  node.failures = 0;
+  if (response.throttle_time_ms > 0) node.retry_at = now_ + std::chrono::milliseconds(response.throttle_time_ms);
+  if (response.acquisition_lock_timeout_ms > 0) lock_timeout_ms_ = response.acquisition_lock_timeout_ms;
+  for (const auto& topic : response.responses) {
+    for (const auto& data : topic.partitions) {
+      const SharePart key{topic.topic_id, data.partition_index};
+      Part* const part = find(key);
+      if (!part) continue;
+      std::optional<Error> error;
+      if (data.acknowledge_error_code != Code::none)
+        error = refusal(part->name(), data.acknowledge_error_code, data.acknowledge_error_message.value_or(""));
+      settle(node, key, error);
+      if (data.error_code == Code::none) {
+        part->failures = 0;
+        part->told.reset();
+        take_records(node, *part, data, event.held);
+      } else if (data.current_leader.leader_id >= 0 && data.current_leader.leader_epoch > part->leader_epoch) {
+        const Leader leader{*part->topic, part->index, data.current_leader.leader_id, data.current_leader.leader_epoch, part->id};
+        on(Metadata{{&leader, 1}});
+        wants_metadata_ = true;
+      } else {
+        trouble(*part, data.error_code, data.error_message.value_or(""));
+      }
+    }
+  }
+  settle_all(node, std::nullopt);
+}
+
+void ShareFetcher::take_records(Node& node, Part& part, const ShareFetchResponse::PartitionData& data, const Held& held) {
+  ShareSlice slice{.slice = {}, .part = part.key(), .acquired = {}};
+  for (const auto& run : data.acquired_records) {
+    if (run.first_offset < 0 || run.last_offset < run.first_offset) continue;
+    if (!slice.acquired.empty() && run.first_offset <= slice.acquired.back().last) continue;
+    slice.acquired.push_back({run.first_offset, run.last_offset, run.delivery_count});
+    part.held.put(run.first_offset, run.last_offset, {node.id, false});
+  }
+  if (slice.acquired.empty()) return;
+  if (!part.assigned || closing_) return release_unread(slice);
+  slice.slice.serial = next_serial_++;
+  slice.slice.topic = part.topic;
+  slice.slice.partition = part.index;
+  slice.slice.held = held;
+  slice.slice.records = data.records.bytes;
+  slice.slice.position = slice.acquired.front().first;
+  ready_.push_back(std::move(slice));
+  wanting_ = false;
+}
+
+void ShareFetcher::on(const Acknowledged& event) {
+  Node& node = node_of(event.node);
+  node.busy = false;
+  const ShareAcknowledgeResponse& response = event.response;
+  if (response.error_code != Code::none) return refused(node, response.error_code, response.error_message.value_or(""));
+  node.session.answered();
+  node.failures = 0;
+  if (response.throttle_time_ms > 0) node.retry_at = now_ + std::chrono::milliseconds(response.throttle_time_ms);
+  if (response.acquisition_lock_timeout_ms > 0) lock_timeout_ms_ = response.acquisition_lock_timeout_ms;
+  for (const auto& topic : response.responses) {
+    for (const auto& data : topic.partitions) {
+      const SharePart key{topic.topic_id, data.partition_index};
+      const Part* const part = find(key);
+      if (!part || data.error_code == Code::none) continue;
+      settle(node, key, refusal(part->name(), data.error_code, data.error_message.value_or("")));
+      wants_metadata_ |= remedy_of(data.error_code) == Remedy::refresh;
+    }
+  }
+  settle_all(node, std::nullopt);
+}
+
+void ShareFetcher::on(const Failed& event) {
+  Node& node = node_of(event.node);
+  settle_all(node, event.error);
+  wants_metadata_ = true;
+  rest(node);
+}
+
+// The session begins anew; what was acquired in it stays held as far as this side knows, and the broker judges what is said of it.
+void ShareFetcher::rest(Node& node) {
+  node.busy = node.fetching = false;
+  node.session.lost();
+  node.retry_at = now_ + options_.backoff.after(++node.failures, random_);
+}
+
+void ShareFetcher::refused(Node& node, Code code, std::string_view said) {
+  const Error error = refusal("group " + options_.group_id + ", node " + std::to_string(node.id), code, said);
+  const bool at_once = ends_session(code) && node.failures == 0;
+  settle_all(node, error);
+  if (remedy_of(code) == Remedy::none && node.failures == 0) refusal_ = error;
+  wants_metadata_ |= remedy_of(code) == Remedy::refresh;
+  rest(node);
+  if (at_once) node.retry_at.reset();
+}
+
+void ShareFetcher::trouble(Part& part, Code code, std::string_view said) {
+  part.rest_until = now_ + options_.backoff.after(++part.failures, random_);
+  place(part);
+  if (remedy_of(code) != Remedy::none) {
+    wants_metadata_ = true;
+  } else if (part.told != code) {
+    part.told = code;
+    troubles_.push_back({part.topic, part.index, refusal(part.name(), code, said)});
+  }
+}
+
+// ---- outcomes -----------------------------------------------------------------------------------------------------------------
+
+void ShareFetcher::settle(Node& node, const SharePart& part, const std::optional<Error>& error) {
+  const auto said = node.flying.extract(part);
+  if (!said) return;
+  for (const auto& [first, run] : said.mapped()) tell(part, first, run.last, run.value, error);
+}
+
+void ShareFetcher::settle_all(Node& node, const std::optional<Error>& error) {
+  while (!node.flying.empty()) {
+    const SharePart part = node.flying.begin()->first;
+    settle(node, part, error);
+  }
+}
+
+void ShareFetcher::tell(const SharePart& key, int64_t first, int64_t last, const ShareAck& ack,
+                        const std::optional<Error>& error) {
+  if (ack.commit == nobody || (ack.commit == 0 && !error)) return;
+  const Part* const part = find(key);
+  if (part) outcomes_[ack.commit].push_back({{*part->topic, part->index}, first, last, error});
+}
+
+}  // namespace kq::client
