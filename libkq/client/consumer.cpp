@@ -128,6 +128,8 @@ Status Consumer::assign(std::span<const AssignedPartition> partitions) {
 Status Consumer::seek(std::string_view topic, int32_t partition, int64_t offset) {
   std::lock_guard lock(mutex_);
   if (closed_) return closed_error();
+  if (is_lost_untold(topic, partition))
+    return Error(own_code::argument, std::string(topic) + "-" + std::to_string(partition) + " was lost: poll tells so, and when it comes back");
   KQ_TRY(fetcher_.seek(topic, partition, offset));
   offsets_.moved(topic, partition);
   after_change();

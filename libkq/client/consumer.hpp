@@ -69,6 +69,8 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
   awaitable<Result<bool>> committed(std::vector<GroupOffset>&, Instant deadline);
   // Commits what auto-commit would, and leaves the group.
   awaitable<Result<bool>> end(Instant deadline);
+  // Under which the application acts.  Until it has been told of a loss that is who the consumer was, whom the coordinator refuses: what
+  // was read of partitions that belong to others by now is never committed under a newer identity.
   MemberIdentity identity() const;
 
  private:
@@ -81,7 +83,7 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
   // GroupListener, on the loop.
   void group_assigned(const Partitions&) override;
   void group_revoked(const Partitions&) override;
-  void group_lost(const Partitions&) override;
+  void group_lost(const Partitions&, const MemberIdentity& former) override;
   void group_trouble(const Error&) override;
 
   // On the loop.
@@ -96,7 +98,7 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
   void plan();  // the timer, and the wait for memory
   void plan_commit();
   static awaitable<void> commit_stored(std::shared_ptr<Consumer> self);
-  static awaitable<void> commit_and_tell(std::shared_ptr<Consumer> self, std::vector<GroupOffset> offsets, uint64_t tag);
+  static awaitable<void> commit_and_tell(std::shared_ptr<Consumer> self, std::vector<GroupOffset> offsets, uint64_t tag, uint64_t since);
   static awaitable<void> finish_revocation(std::shared_ptr<Consumer> self);
   void begin_finishing_revocation();
   void poll_resumed();
@@ -117,6 +119,11 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
   void acknowledged(uint64_t number);  // takes mutex_
   bool is_being_revoked(const Slice&) const;
   Status in_group() const;
+  void withdraw_assignment(Partitions& lost);
+  void note_losses_told();
+  bool is_lost_untold(std::string_view topic, int32_t partition) const;
+  MemberIdentity own_identity() const;  // as the coordinator knows it now.  On the loop; takes no lock
+  awaitable<Result<bool>> commit(std::vector<GroupOffset>&, Instant deadline, uint64_t since);
 
   Result<Polled> read(Batch& into, Where& where);
   void read_slices(std::unique_lock<std::mutex>&, Batch& into);
@@ -170,6 +177,8 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
   };
   std::optional<Revocation> revocation_;
   uint64_t revocations_ = 0;
+  uint64_t losses_ = 0, losses_told_ = 0;  // a commit from before a loss is not sent after it
+  MemberIdentity former_;                  // before the first loss that poll has not told of
   std::optional<Error> group_trouble_;  // a fatal one stays
   bool commit_planned_ = false;
   int polls_ = 0;                       // under way

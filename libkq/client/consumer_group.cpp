@@ -113,19 +113,45 @@ void Consumer::group_revoked(const Partitions& partitions) {
   topics_changed();
 }
 
-void Consumer::group_lost(const Partitions& partitions) {
+void Consumer::group_lost(const Partitions& partitions, const MemberIdentity& former) {
   {
     std::lock_guard lock(mutex_);
     if (closed_) return;
+    if (losses_ == losses_told_) former_ = former;
+    ++losses_;
     fetcher_.drop(partitions);
     offsets_.forget(partitions);
     // Nobody needs to give up any more what is gone already.
     if (revocation_)
       std::erase_if(events_, [&](const Event& event) { return event.kind == KQ_REVOKED && event.tag == revocation_->number; });
     revocation_.reset();
-    queue({.kind = KQ_LOST, .rows = rows_of(partitions)});
+    Partitions lost = partitions;
+    withdraw_assignment(lost);
+    if (!lost.empty()) queue({.kind = KQ_LOST, .rows = rows_of(lost)});
+    note_losses_told();
   }
   topics_changed();
+}
+
+// What came and went while nobody polled is not told at all: others may have it by now.
+void Consumer::withdraw_assignment(Partitions& lost) {
+  for (Event& event : events_) {
+    if (event.kind != KQ_ASSIGNED) continue;
+    std::erase_if(event.rows, [&](const GroupOffset& row) { return std::erase(lost, row.at) > 0; });
+  }
+  std::erase_if(events_, [](const Event& event) { return event.kind == KQ_ASSIGNED && event.rows.empty(); });
+}
+
+void Consumer::note_losses_told() {
+  if (std::ranges::none_of(events_, [](const Event& event) { return event.kind == KQ_LOST; })) losses_told_ = losses_;
+}
+
+bool Consumer::is_lost_untold(std::string_view topic, int32_t partition) const {
+  return std::ranges::any_of(events_, [&](const Event& event) {
+    return event.kind == KQ_LOST && std::ranges::any_of(event.rows, [&](const GroupOffset& row) {
+             return row.at.partition == partition && row.at.topic == topic;
+           });
+  });
 }
 
 void Consumer::group_trouble(const Error& error) {
@@ -142,6 +168,7 @@ bool Consumer::take_event(Batch& into) {
   events_.pop_front();
   into.kind = event.kind;
   into.event = event.event;
+  note_losses_told();
   for (GroupOffset& each : event.rows) {
     const auto topic = std::make_shared<const std::string>(std::move(each.at.topic));
     into.hold(topic);
@@ -183,22 +210,29 @@ void Consumer::begin_finishing_revocation() { driver_->loop().spawn(finish_revoc
 
 awaitable<void> Consumer::finish_revocation(std::shared_ptr<Consumer> self) {
   std::vector<GroupOffset> offsets;
-  uint64_t number = 0;
+  uint64_t number = 0, since = 0;
   {
     std::lock_guard lock(self->mutex_);
     if (!self->revocation_ || !self->revocation_->acknowledged) co_return;
     number = self->revocation_->number;
+    since = self->losses_;
     if (self->auto_commit_) offsets = self->offsets_.to_commit(self->revocation_->partitions);
   }
   if (!offsets.empty()) {
-    auto committed = co_await self->commit(offsets, Clock::now() + self->group_.request_timeout);
+    auto committed = co_await self->commit(offsets, Clock::now() + self->group_.request_timeout, since);
     if (!committed) self->cluster_->logger().warning("group", committed.error().message());
   }
+  // A commit of the application's that is on its way still holds.
+  const Instant patience = Clock::now() + self->group_.request_timeout;
+  for (bool in_time = true; self->committing_ && in_time;) in_time = co_await self->committed_.wait_until(self->driver_->loop(), patience);
   {
     std::lock_guard lock(self->mutex_);
     if (!self->revocation_ || self->revocation_->number != number) co_return;
     self->offsets_.forget(self->revocation_->partitions);
     self->revocation_.reset();
+    // It is not tried again under an epoch in which the partitions are another's.
+    if (self->committing_) ++self->losses_;
+    self->note_losses_told();
   }
   if (self->membership_) self->membership_->released();
 }
@@ -262,12 +296,28 @@ void Consumer::look_at_patience() {
 
 // ---- committing ---------------------------------------------------------------------------------------------------------------
 
-MemberIdentity Consumer::identity() const {
+MemberIdentity Consumer::own_identity() const {
   return membership_ && membership_->is_member() ? membership_->identity() : MemberIdentity{};
+}
+
+MemberIdentity Consumer::identity() const {
+  const bool is_member = membership_ && membership_->is_member();
+  std::lock_guard lock(mutex_);
+  if (losses_ != losses_told_ || (mode_ == Mode::subscribed && !is_member)) return former_;
+  return own_identity();
 }
 
 // One after the other, so that an older commit that is tried again never overwrites a newer one.
 awaitable<Result<bool>> Consumer::commit(std::vector<GroupOffset>& offsets, Instant deadline) {
+  uint64_t told = 0;
+  {
+    std::lock_guard lock(mutex_);
+    told = losses_told_;
+  }
+  return commit(offsets, deadline, told);
+}
+
+awaitable<Result<bool>> Consumer::commit(std::vector<GroupOffset>& offsets, Instant deadline, uint64_t since) {
   const auto self = shared_from_this();
   const auto coordinator = coordinator_;
   if (!coordinator) co_return closed_error();
@@ -287,7 +337,16 @@ awaitable<Result<bool>> Consumer::commit(std::vector<GroupOffset>& offsets, Inst
   committing_ = true;
   Result<bool> outcome = true;
   for (int failures = 1;; ++failures) {
-    const MemberIdentity member = identity();
+    const MemberIdentity member = own_identity();
+    bool lost = false;
+    {
+      std::lock_guard lock(mutex_);
+      lost = losses_ != since;
+    }
+    if (lost) {
+      outcome = group_refusal(group_.group_id, "commit", Code::illegal_generation);
+      break;
+    }
     outcome = co_await commit_offsets(coordinator, group_.group_id, member, offsets, deadline);
     if (!outcome || !any_stale(offsets)) break;
     const bool in_time = co_await cluster_->back_off(failures, deadline);          // the next heartbeat tells the new epoch
@@ -306,7 +365,7 @@ awaitable<Result<bool>> Consumer::committed(std::vector<GroupOffset>& offsets, I
   const auto self = shared_from_this();
   const auto coordinator = coordinator_;
   if (!coordinator) co_return closed_error();
-  const MemberIdentity member = identity();
+  const MemberIdentity member = own_identity();
   co_return co_await fetch_offsets(coordinator, group_.group_id, member, false, offsets, deadline);
 }
 
@@ -348,14 +407,16 @@ void Consumer::plan_commit() {
 
 awaitable<void> Consumer::commit_stored(std::shared_ptr<Consumer> self) {
   std::vector<GroupOffset> offsets;
+  uint64_t since = 0;
   {
     std::lock_guard lock(self->mutex_);
     self->commit_planned_ = false;
     if (self->closed_) co_return;
     offsets = self->offsets_.to_commit();
+    since = self->losses_;
   }
   if (offsets.empty()) co_return;
-  auto outcome = co_await self->commit(offsets, Clock::now() + self->group_.request_timeout);
+  auto outcome = co_await self->commit(offsets, Clock::now() + self->group_.request_timeout, since);
   if (!outcome) self->cluster_->logger().warning("group", outcome.error().message());
   std::lock_guard lock(self->mutex_);
   // What failed is committed next time, if it is still this consumer's.
@@ -363,13 +424,19 @@ awaitable<void> Consumer::commit_stored(std::shared_ptr<Consumer> self) {
 }
 
 void Consumer::commit_later(std::vector<GroupOffset> offsets, uint64_t tag) {
-  driver_->loop().post([self = shared_from_this(), offsets = std::move(offsets), tag] {
-    self->driver_->loop().spawn(commit_and_tell(self, offsets, tag));
+  uint64_t since = 0;
+  {
+    std::lock_guard lock(mutex_);
+    since = losses_told_;
+  }
+  driver_->loop().post([self = shared_from_this(), offsets = std::move(offsets), tag, since] {
+    self->driver_->loop().spawn(commit_and_tell(self, offsets, tag, since));
   });
 }
 
-awaitable<void> Consumer::commit_and_tell(std::shared_ptr<Consumer> self, std::vector<GroupOffset> offsets, uint64_t tag) {
-  auto outcome = co_await self->commit(offsets, Clock::now() + self->group_.request_timeout);
+awaitable<void> Consumer::commit_and_tell(std::shared_ptr<Consumer> self, std::vector<GroupOffset> offsets, uint64_t tag,
+                                          uint64_t since) {
+  auto outcome = co_await self->commit(offsets, Clock::now() + self->group_.request_timeout, since);
   if (!outcome)
     for (GroupOffset& each : offsets) each.error = outcome.error();
   std::lock_guard lock(self->mutex_);
@@ -380,12 +447,14 @@ awaitable<Result<bool>> Consumer::end(Instant deadline) {
   const auto self = shared_from_this();
   Result<bool> outcome = true;
   std::vector<GroupOffset> offsets;
+  uint64_t since = 0;
   {
     std::lock_guard lock(mutex_);
     if (closed_) co_return true;
     if (auto_commit_) offsets = offsets_.to_commit();
+    since = losses_;
   }
-  if (!offsets.empty()) outcome = co_await commit(offsets, deadline);
+  if (!offsets.empty()) outcome = co_await commit(offsets, deadline, since);
   if (const auto membership = membership_) co_await membership->leave(deadline);
   co_return outcome;
 }

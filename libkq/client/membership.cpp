@@ -68,6 +68,7 @@ awaitable<Result<std::vector<std::string>>> Membership::matching_topics(Instant 
 
 void Membership::step(const GroupMember::Event& event) {
   if (closed_) return;
+  former_ = member_->identity();
   const auto answered = member_->step(Clock::now(), event);
   const std::vector<GroupMember::Action> actions(answered.begin(), answered.end());
   if (const auto deadline = member_->deadline())
@@ -81,7 +82,7 @@ void Membership::act(const GroupMember::Action& action) {
   if (const auto* what = std::get_if<GroupMember::Ask>(&action)) ask(*what);
   if (const auto* what = std::get_if<GroupMember::Assigned>(&action)) listener_.group_assigned(what->partitions);
   if (const auto* what = std::get_if<GroupMember::Revoke>(&action)) listener_.group_revoked(what->partitions);
-  if (const auto* what = std::get_if<GroupMember::Lost>(&action)) listener_.group_lost(what->partitions);
+  if (const auto* what = std::get_if<GroupMember::Lost>(&action)) listener_.group_lost(what->partitions, former_);
   if (const auto* what = std::get_if<GroupMember::Watch>(&action)) watch(what->topics);
   if (const auto* what = std::get_if<GroupMember::Resolve>(&action))
     cluster_->loop().spawn(resolve(shared_from_this(), what->topics));

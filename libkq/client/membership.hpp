@@ -16,7 +16,7 @@ class GroupListener {
   virtual ~GroupListener() = default;
   virtual void group_assigned(const Partitions&) = 0;
   virtual void group_revoked(const Partitions&) = 0;  // Membership::released() has to follow
-  virtual void group_lost(const Partitions&) = 0;
+  virtual void group_lost(const Partitions&, const MemberIdentity& former) = 0;  // and as whom it had them
   virtual void group_trouble(const Error&) = 0;
 };
 
@@ -62,6 +62,7 @@ class Membership final : public ClusterObserver, public std::enable_shared_from_
   std::optional<Timer> timer_;
   std::set<std::string> watched_;
   std::regex pattern_;
+  MemberIdentity former_;      // before the latest step
   uint64_t subscription_ = 0;  // counts them: keep_matching ends with its own
   std::vector<std::string> matched_;
   bool left_ = false, closed_ = false;

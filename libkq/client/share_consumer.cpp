@@ -385,7 +385,7 @@ void ShareConsumer::group_assigned(const Partitions& partitions) {
   topics_changed();
 }
 
-void ShareConsumer::group_lost(const Partitions& partitions) {
+void ShareConsumer::gone(const Partitions& partitions) {
   {
     std::lock_guard lock(mutex_);
     if (closed_) return;

@@ -53,11 +53,12 @@ class ShareConsumer final : public ClusterObserver, public GroupListener, public
 
   // GroupListener, on the loop.
   void group_assigned(const Partitions&) override;
-  void group_revoked(const Partitions& partitions) override { group_lost(partitions); }
-  void group_lost(const Partitions&) override;
+  void group_revoked(const Partitions& partitions) override { gone(partitions); }
+  void group_lost(const Partitions& partitions, const MemberIdentity&) override { gone(partitions); }
   void group_trouble(const Error&) override;
 
   // On the loop.
+  void gone(const Partitions&);
   void step(const ShareFetcher::Event&);
   void tick();
   void plan();

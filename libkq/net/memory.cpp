@@ -43,6 +43,7 @@ class MemoryConnection {
   std::string name;
   MemoryPipe pipes[2];
   bool is_cut = false;
+  bool is_silent = false;
 };
 
 class MemoryStream final : public Stream {
@@ -84,6 +85,7 @@ class MemoryStream final : public Stream {
     }
     const size_t moved = segment.bytes.size();
     if (moved == 0) return {Transfer::State::blocked};
+    if (connection_->is_silent) return {Transfer::State::moved, moved};
     const Instant earliest = out_.segments.empty() ? Instant{} : out_.segments.back().arrival;
     segment.arrival = std::max(earliest, Clock::now() + network.delay());
     out_.bytes_held += moved;
@@ -91,6 +93,7 @@ class MemoryStream final : public Stream {
     out_.arrival.arm(out_.segments.front().arrival);
     network.trace(peer_ + " < " + std::to_string(moved) + " bytes");
     cut_perhaps(network);
+    silence_perhaps(network);
     return {Transfer::State::moved, moved};
   }
 
@@ -129,6 +132,12 @@ class MemoryStream final : public Stream {
   void cut_perhaps(MemoryNetwork& network) {
     if (network.faults_.cut_one_in == 0 || !network.random_.one_in(network.faults_.cut_one_in)) return;
     connection_->cut("cut");
+  }
+  // As where a firewall has forgotten a connection.  What is under way still arrives.
+  void silence_perhaps(MemoryNetwork& network) {
+    if (network.faults_.silence_one_in == 0 || !network.random_.one_in(network.faults_.silence_one_in)) return;
+    connection_->is_silent = true;
+    network.trace("silence " + connection_->name);
   }
 
   std::shared_ptr<MemoryConnection> connection_;

@@ -16,6 +16,7 @@ struct MemoryNetworkFaults {
   Duration delay_max = 2ms;
   uint64_t cut_one_in = 0;                              // writes after which the connection breaks, their bytes lost in part; 0: never
   uint64_t refuse_one_in = 0;                           // connection attempts that are refused; 0: none
+  uint64_t silence_one_in = 0;                          // writes after which nothing arrives any more, either way, and nobody is told; 0: never
   size_t window_bytes = 256 << 10;                      // written and not yet read
 };
 
@@ -33,7 +34,7 @@ class MemoryNetwork final : public Network {
 
   void set_faults(const MemoryNetworkFaults& faults) { faults_ = faults; }
   void cut_all();                                       // as when a cable is pulled, or a process killed
-  void on_event(std::function<void(std::string)> trace) { trace_ = std::move(trace); }   // "connect", "cut", "refuse", and each write, with the peers
+  void on_event(std::function<void(std::string)> trace) { trace_ = std::move(trace); }   // "connect", "cut", "silence", "refuse", and each write, with the peers
 
  private:
   friend class MemoryConnection;

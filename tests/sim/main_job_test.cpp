@@ -1,10 +1,8 @@
 // Records go in while connections break and the broker loses power between any two operations on its disk.  What was acknowledged
 // is there once, in order, at the offset that was told.
-#include <cstdio>
-#include <cstdlib>
-
 #include "tests/sim/world.hpp"
-#include "tests/unit/cmocka.hpp"
+
+#include "tests/sim/seeds.hpp"
 
 using namespace kq;
 using namespace kq::sim;
@@ -48,8 +46,8 @@ class MainJob {
  public:
   explicit MainJob(uint64_t seed) : plan_(seed), world_(seed, plan_.world), sent_(static_cast<size_t>(plan_.partitions)) {}
 
-  // The trace; an exception tells what went wrong.
-  std::string run() {
+  // An exception tells what went wrong.
+  void run() {
     producer_ = world_.producer({{"acks", "all"},
                                  {"linger.ms", std::to_string(plan_.linger_ms)},
                                  {"batch.size", std::to_string(plan_.batch_bytes)},
@@ -65,7 +63,6 @@ class MainJob {
     producer_.reset();
     if (plan_.restart_at_end) world_.restart_cleanly();
     for (int32_t partition = 0; partition < plan_.partitions; ++partition) compare(partition);
-    return world_.trace();
   }
   int lives() const { return world_.lives(); }
   const std::string& trace() const { return world_.trace(); }
@@ -127,53 +124,10 @@ class MainJob {
   int delivered_ = 0;
 };
 
-uint64_t from_environment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-// A thousand in the full tier, what fits in the quick one.
-uint64_t seeds_of_tier() {
-  const char* tier = std::getenv("KQ_TEST_TIER");
-  return tier && std::string_view(tier) == "full" ? 1000 : 40;
-}
-
 }  // namespace
 
-// KQ_SEEDS says how many, KQ_SEED which one first; a failure names its seed.
-static void acknowledged_records_are_there_once_and_in_order(void**) {
-  const uint64_t first = from_environment("KQ_SEED", 1), count = from_environment("KQ_SEEDS", seeds_of_tier());
-  uint64_t lives = 0;
-  for (uint64_t seed = first; seed < first + count; ++seed) {
-    std::string failure;
-    MainJob job(seed);
-    try {
-      job.run();
-      lives += static_cast<uint64_t>(job.lives());
-    } catch (const std::exception& exception) {
-      failure = exception.what();
-    }
-    if (!failure.empty() && std::getenv("KQ_SIM_LOG")) std::fputs(job.trace().c_str(), stderr);
-    if (!failure.empty()) fail_msg("seed %llu: %s (KQ_SEED=%llu KQ_SEEDS=1 runs it again)", static_cast<unsigned long long>(seed), failure.c_str(), static_cast<unsigned long long>(seed));
-  }
-  std::printf("sim: %llu seeds from %llu, %llu starts of the broker\n", static_cast<unsigned long long>(count),
-              static_cast<unsigned long long>(first), static_cast<unsigned long long>(lives));
-}
-
-static void the_same_seed_gives_the_same_trace(void**) {
-  const uint64_t first = from_environment("KQ_SEED", 1);
-  for (uint64_t seed = first; seed < first + 5; ++seed) {
-    std::string once, again;
-    try {
-      once = MainJob(seed).run();
-      again = MainJob(seed).run();
-    } catch (const std::exception& exception) {
-      fail_msg("seed %llu: %s", static_cast<unsigned long long>(seed), exception.what());
-    }
-    assert_true(!once.empty());
-    assert_true(once == again);
-  }
-}
+static void acknowledged_records_are_there_once_and_in_order(void**) { run_seeds<MainJob>({.quick = 40, .full = 1000}); }
+static void the_same_seed_gives_the_same_trace(void**) { compare_traces<MainJob>(); }
 
 int main() {
   const CMUnitTest tests[] = {

@@ -65,7 +65,7 @@ World::World(uint64_t seed, WorldOptions options)
   disk_.on_operation([this](const char* operation, const std::string& path) {
     note(std::string(operation) + " " + path);
     if (operations_left_ == 0 || --operations_left_ > 0) return;
-    note("power is lost");
+    note(by_power_ ? "power is lost" : "the broker is killed");
     disk_.stop();
     network_.cut_all();
   });
@@ -89,6 +89,7 @@ void World::note(std::string_view what) {
 void World::draw_death() {
   const uint64_t mean = options_.operations_per_life;
   operations_left_ = mean ? 1 + machine_.random.below(2 * mean) : 0;
+  by_power_ = mean == 0 || machine_.random.one_in(2);
 }
 
 // Dying while it starts is a life as well.
@@ -119,7 +120,7 @@ void World::end_broker(bool cleanly) {
     if (!closed && !disk_.stopped()) throw std::runtime_error("the broker did not stop cleanly: " + closed.error().message());
   }
   broker_.reset();
-  if (disk_.stopped()) disk_.crash(machine_.random);
+  if (disk_.stopped() && by_power_) disk_.crash(machine_.random);
   else disk_.restart();
   note("broker is gone");
 }
@@ -133,7 +134,7 @@ void World::stop_faults() {
   options_.operations_per_life = 0;
   operations_left_ = 0;
   MemoryNetworkFaults calm = options_.network;
-  calm.cut_one_in = calm.refuse_one_in = 0;
+  calm.cut_one_in = calm.refuse_one_in = calm.silence_one_in = 0;
   network_.set_faults(calm);
   note("faults end");
 }
@@ -149,9 +150,10 @@ bool World::drive(const Done& done, Duration limit) {
   const Duration end = machine_.time.monotonic + limit;
   while (!done()) {
     advance();
+    const bool ended = !loop_.next_deadline() && !loop_.step() && !loop_.next_deadline();   // nothing will ever happen again
     if (!unexpected_.empty()) throw std::runtime_error(unexpected_);
-    if (machine_.time.monotonic > end) return false;
-    if (!loop_.next_deadline() && !loop_.step() && !loop_.next_deadline()) return done();   // nothing will ever happen again
+    if (machine_.time.monotonic > end) return done();                     // time has gone on to the next deadline, however late
+    if (ended) return done();
   }
   return true;
 }
@@ -176,15 +178,27 @@ std::unique_ptr<client::Producer> World::producer(std::vector<client::Setting> s
   return std::move(*producer);
 }
 
-std::vector<World::Read> World::read(const std::string& topic, int32_t partition, size_t count) {
-  const std::vector<client::Setting> settings{{"bootstrap.servers", bootstrap}};
+ConsumerProcess::~ConsumerProcess() {
+  consumer->close();
+  cluster->close();
+}
+
+std::unique_ptr<ConsumerProcess> World::consumer(std::vector<client::Setting> settings) {
+  settings.emplace_back("bootstrap.servers", bootstrap);
   const auto config = client::Config::parse(client::Role::consumer, settings);
+  if (!config) throw std::runtime_error(config.error().message());
   const auto options = client::ClusterOptions::from(*config);
-  if (!config || !options) throw std::runtime_error("the consumer's configuration is refused");
+  if (!options) throw std::runtime_error(options.error().message());
   const auto cluster = client::Cluster::make(loop_, network_, log_, *options);
   const auto consumer = std::make_shared<client::Consumer>(std::make_shared<client::Driver>(loop_), cluster, *config);
   consumer->start();
   cluster->start();
+  return std::make_unique<ConsumerProcess>(cluster, consumer);
+}
+
+std::vector<World::Read> World::read(const std::string& topic, int32_t partition, size_t count, std::vector<client::Setting> settings) {
+  auto process = consumer(std::move(settings));
+  const auto consumer = process->consumer;
   const client::AssignedPartition whole{topic, partition, KQ_EARLIEST};
   if (auto assigned = consumer->assign({&whole, 1}); !assigned) throw std::runtime_error(assigned.error().message());
   std::vector<Read> found;
@@ -199,9 +213,8 @@ std::vector<World::Read> World::read(const std::string& topic, int32_t partition
   const bool complete = run_until([&] { return take(), found.size() >= count; }, 10min);
   note(std::string(complete ? "read all of " : "did not read all of ") + topic + "-" + std::to_string(partition));
   run_until([&] { return take(), found.size() > count; }, 2s);      // what should not be there has time to show
-  consumer->close();
-  cluster->close();
-  run_until([] { return false; }, 1s);
+  process.reset();
+  pause(1s);
   return found;
 }
 

@@ -45,9 +45,21 @@ class SimulatedMachine {
 
 struct WorldOptions {
   MemoryNetworkFaults network{};
-  // The broker loses power after about so many operations on its disk, drawn anew after each start; 0: never.
+  // The broker dies after about so many operations on its disk, drawn anew after each start; 0: never.  It loses power, or is killed: then
+  // its disk keeps all that was written.
   uint64_t operations_per_life = 0;
   broker::Settings broker{};                     // over the defaults of a simulated broker
+};
+
+// A consumer in its application's process; destroying it is that process's death, without a word to anybody.
+struct ConsumerProcess {
+  ConsumerProcess(std::shared_ptr<client::Cluster> of, std::shared_ptr<client::Consumer> its_consumer)
+      : cluster(std::move(of)), consumer(std::move(its_consumer)) {}
+  ~ConsumerProcess();
+  ConsumerProcess(const ConsumerProcess&) = delete;
+
+  const std::shared_ptr<client::Cluster> cluster;
+  const std::shared_ptr<client::Consumer> consumer;
 };
 
 // One broker, its disk, and the clients around it.  Everything that happens is a line of the trace, with its time.  The same seed gives the
@@ -63,18 +75,23 @@ class World {
   void stop_faults();                            // from here on nothing breaks any more
   void restart_cleanly();
 
+  void pause(Duration time) { run_until([] { return false; }, time); }
+
   std::unique_ptr<client::Producer> producer(std::vector<client::Setting> settings);
+  std::unique_ptr<ConsumerProcess> consumer(std::vector<client::Setting> settings);
   // Reads a partition from its start until `count` records are there; the order is the partition's.
   struct Read {
     int64_t offset;
     std::string value;
   };
-  std::vector<Read> read(const std::string& topic, int32_t partition, size_t count);
+  std::vector<Read> read(const std::string& topic, int32_t partition, size_t count, std::vector<client::Setting> settings = {});
 
   void note(std::string_view what);              // a line of the trace
   const std::string& trace() const { return trace_; }
   int lives() const { return lives_; }           // how often the broker was started
   Random& random() { return machine_.random; }
+  Loop& loop() { return loop_; }
+  broker::Broker& broker() { return *broker_; }  // until anything runs again
 
  private:
   void start_broker();
@@ -93,6 +110,7 @@ class World {
   Logger log_;
   std::unique_ptr<broker::Broker> broker_;
   uint64_t operations_left_ = 0;                 // before the broker dies; 0: it does not
+  bool by_power_ = true;                         // that is how it will die
   int lives_ = 0;
   std::string trace_;
   std::string unexpected_;                       // an exception that left a coroutine
