@@ -109,6 +109,11 @@ void bind_plain(Config& c, Values& bind) {
   bind(c.group_consumer_max_heartbeat_interval_ms, "group.consumer.max.heartbeat.interval.ms");
   bind(c.group_consumer_max_size, "group.consumer.max.size");
   bind(c.group_consumer_regex_refresh_interval_ms, "group.consumer.regex.refresh.interval.ms");
+  bind(c.group_streams_session_timeout_ms, "group.streams.session.timeout.ms");
+  bind(c.group_streams_heartbeat_interval_ms, "group.streams.heartbeat.interval.ms");
+  bind(c.group_streams_initial_rebalance_delay_ms, "group.streams.initial.rebalance.delay.ms");
+  bind(c.group_streams_max_size, "group.streams.max.size");
+  bind(c.group_streams_num_standby_replicas, "group.streams.num.standby.replicas");
   bind(c.offset_metadata_max_bytes, "offset.metadata.max.bytes");
   bind(c.offsets_commit_timeout_ms, "offsets.commit.timeout.ms");
   bind(c.offsets_load_buffer_size, "offsets.load.buffer.size");

@@ -166,6 +166,11 @@ struct Config {
   int32_t group_consumer_regex_refresh_interval_ms = 0;
   std::vector<std::string> group_consumer_assignors;
   std::string group_consumer_migration_policy;    // in capitals
+  int32_t group_streams_session_timeout_ms = 0;
+  int32_t group_streams_heartbeat_interval_ms = 0;
+  int32_t group_streams_initial_rebalance_delay_ms = 0;
+  int32_t group_streams_max_size = 0;
+  int32_t group_streams_num_standby_replicas = 0;
   std::vector<std::string> group_coordinator_rebalance_protocols;
   int32_t offset_metadata_max_bytes = 0;
   int32_t offsets_commit_timeout_ms = 0;

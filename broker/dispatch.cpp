@@ -81,6 +81,8 @@ constexpr Api table[] = {
     api<WriteShareGroupStateRequest>(),
     api<DeleteShareGroupStateRequest>(),
     api<ReadShareGroupStateSummaryRequest>(),
+    api<StreamsGroupHeartbeatRequest>(),
+    api<StreamsGroupDescribeRequest>(),
     api<DescribeShareGroupOffsetsRequest>(),
     api<AlterShareGroupOffsetsRequest>(),
     api<DeleteShareGroupOffsetsRequest>(),

@@ -42,6 +42,7 @@ const char* name_of(GroupType type) {
     case GroupType::classic: return "classic";
     case GroupType::consumer: return "consumer";
     case GroupType::share: return "share";
+    case GroupType::streams: return "streams";
   }
   return "";
 }

@@ -22,7 +22,12 @@ GroupConfig GroupConfig::from(const broker::Config& config) {
           .consumer_regex_refresh_interval = ms(config.group_consumer_regex_refresh_interval_ms),
           .consumer_assignors = config.group_consumer_assignors,
           .consumer_migration = {.upgrade = policy == "BIDIRECTIONAL" || policy == "UPGRADE",
-                                 .downgrade = policy == "BIDIRECTIONAL" || policy == "DOWNGRADE"}};
+                                 .downgrade = policy == "BIDIRECTIONAL" || policy == "DOWNGRADE"},
+          .streams_session_timeout = ms(config.group_streams_session_timeout_ms),
+          .streams_heartbeat_interval = ms(config.group_streams_heartbeat_interval_ms),
+          .streams_initial_rebalance_delay = ms(config.group_streams_initial_rebalance_delay_ms),
+          .streams_max_size = static_cast<size_t>(config.group_streams_max_size),
+          .streams_standby_replicas = config.group_streams_num_standby_replicas};
 }
 
 }  // namespace kq::group

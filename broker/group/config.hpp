@@ -34,6 +34,10 @@ struct GroupConfig {
   std::vector<std::string> consumer_assignors{"uniform", "range"};
   Migration consumer_migration{};
 
+  Duration streams_session_timeout = 45s, streams_heartbeat_interval = 5s, streams_initial_rebalance_delay = 3s;
+  size_t streams_max_size = INT32_MAX;
+  int32_t streams_standby_replicas = 0;
+
   static GroupConfig from(const broker::Config&);
 };
 

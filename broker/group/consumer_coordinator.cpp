@@ -66,7 +66,9 @@ HeartbeatAnswer ConsumerCoordinator::heartbeat(const Now& now, const Caller& cal
 
   ConsumerGroup fresh(id);
   if (any && !held) {
-    if (auto refusal = upgrade(now, dynamic_cast<ClassicGroup&>(*groups_.find(id)), fresh, writes)) return std::move(*refusal);
+    auto* classic = groups_.find<ClassicGroup>(id);
+    if (!classic) return refused(Code::group_id_not_found, "Group " + id + " is not a consumer group.");
+    if (auto refusal = upgrade(now, *classic, fresh, writes)) return std::move(*refusal);
   }
   Beat beat{.now = now, .caller = caller, .request = request, .group = held ? *held : fresh, .writes = writes};
   const bool known = beat.group.member(request.member_id) != nullptr;
@@ -351,9 +353,7 @@ void ConsumerCoordinator::remove_member(const Now& now, const ConsumerGroup& gro
 // ------------------------------------------------------------------------------------------------------------------------
 
 Duration ConsumerCoordinator::group_setting(std::string_view group, std::string_view key, Duration otherwise) const {
-  const auto& settings = groups_.image->config(cluster::ResourceType::group, group);
-  const auto found = settings.find(key);
-  return found == settings.end() ? otherwise : std::chrono::milliseconds(std::strtoll(found->second.c_str(), nullptr, 10));
+  return std::chrono::milliseconds(groups_.setting(group, key, to_ms(otherwise)));
 }
 
 void ConsumerCoordinator::expect_heartbeat(const Now& now, const ConsumerGroup& group, const ConsumerMember& member) {

@@ -1,6 +1,7 @@
 // What a group of any protocol answers for: its offsets' life depends on it.
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,7 +20,7 @@ namespace kq::group {
 using coordinator::Now;
 using coordinator::Writes;
 
-enum class GroupType : uint8_t { classic, consumer, share };
+enum class GroupType : uint8_t { classic, consumer, share, streams };
 const char* name_of(GroupType);
 
 // A committed offset.
@@ -58,6 +59,8 @@ class Group {
   virtual bool subscribed_to(std::string_view topic) const = 0;
 
   virtual Code check_commit(const OffsetsCaller&) const = 0;
+  // The same for one partition, after the whole has passed.  What refuses one refuses all.
+  virtual Code check_commit_of(const OffsetsCaller&, std::string_view, int32_t) const { return Code::none; }
   virtual Code check_fetch(std::string_view, int32_t) const { return Code::none; }
   virtual Code check_offset_delete() const = 0;
   virtual Code check_delete() const = 0;
@@ -89,6 +92,13 @@ struct Groups {
   }
   void erase(std::string_view id) {
     if (const auto found = all.find(id); found != all.end()) all.erase(found);
+  }
+
+  // What is set for the group, else for the broker.
+  int64_t setting(std::string_view group, std::string_view key, int64_t otherwise) const {
+    const auto& settings = image->config(cluster::ResourceType::group, group);
+    const auto found = settings.find(key);
+    return found == settings.end() ? otherwise : std::strtoll(found->second.c_str(), nullptr, 10);
   }
 
   const GroupConfig config;

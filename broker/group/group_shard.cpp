@@ -20,7 +20,7 @@ bool passes(const std::vector<std::string>& filter, std::string_view name) {
 }  // namespace
 
 GroupShard::GroupShard(const GroupConfig& config, std::function<std::string()> new_id)
-    : groups_(config, std::move(new_id)), classic_(groups_), consumer_(groups_, classic_), share_(groups_), offsets_(groups_, store_, classic_) {}
+    : groups_(config, std::move(new_id)), classic_(groups_), consumer_(groups_, classic_), share_(groups_), streams_(groups_), offsets_(groups_, store_, classic_) {}
 
 // ---- Life
 // ------------------------------------------------------------------------------------------------------------------------
@@ -33,6 +33,7 @@ void GroupShard::loaded(const Now& now, std::shared_ptr<const cluster::Image> im
     if (auto* classic = groups_.find<ClassicGroup>(id)) classic_.loaded(now, *classic, none);
     if (const auto* consumer = groups_.find<ConsumerGroup>(id)) consumer_.loaded(now, *consumer);
     if (const auto* share = groups_.find<ShareGroup>(id)) share_.loaded(now, *share);
+    if (const auto* streams = groups_.find<StreamsGroup>(id)) streams_.loaded(now, *streams);
   }
   groups_.timers.set({TimerKind::expire_offsets, {}, {}}, now.instant + groups_.config.offsets_retention_check_interval);
 }
@@ -66,7 +67,9 @@ void GroupShard::tick(const Now& now, Writes& writes) {
       if (groups_.image->topic(key->group)) return;  // there is a new one of that name, whose offsets these may be
       offsets_.remove_topic(key->group, writes);
       return again_if_refused();
+    case TimerKind::first_assignment: return streams_.timer(now, *key, writes);
     default:
+      if (groups_.find<StreamsGroup>(key->group)) return streams_.timer(now, *key, writes);
       if (groups_.find<ConsumerGroup>(key->group)) return consumer_.timer(now, *key, writes);
       if (groups_.find<ShareGroup>(key->group)) return share_.timer(now, *key, writes);
       return classic_.timer(now, *key, writes);
@@ -90,6 +93,7 @@ void GroupShard::replay(const coordinator::Record& record) {
     case ConsumerGroupCurrentMemberAssignmentKey::type:
     case ConsumerGroupRegularExpressionKey::type: return replay_consumer(record, *frame);
     default:
+      if (StreamsGroup::is_of(frame->type)) return streams_.replay(*frame, record.value);
       if (ShareGroup::is_of(frame->type)) share_.replay(*frame, record.value);  // else of a later Kafka
   }
 }
@@ -142,6 +146,11 @@ void GroupShard::join(const Now& now, const Caller& caller, const JoinGroupReque
   if (const auto* consumer = groups_.find<ConsumerGroup>(request.group_id)) {
     if (!consumer->empty()) return consumer_.join(now, caller, *consumer, request, std::move(resolve), writes);
     consumer->remove(writes);  // nobody is there: it becomes a group of this protocol
+  }
+  if (const auto* other = groups_.find(request.group_id); other && (other->type() == GroupType::share || other->type() == GroupType::streams)) {
+    if (other->type() == GroupType::share || !other->empty())
+      return resolve(refused_join(Code::inconsistent_group_protocol, request.member_id));
+    other->remove(writes);
   }
   classic_.join(now, caller, request, std::move(resolve), writes);
 }

@@ -5,6 +5,7 @@
 #include "broker/group/consumer_coordinator.hpp"
 #include "broker/group/offset_requests.hpp"
 #include "broker/group/share_group_coordinator.hpp"
+#include "broker/group/streams_coordinator.hpp"
 #include "libkq/protocol/messages/list_groups.hpp"
 
 namespace kq::group {
@@ -36,6 +37,7 @@ class GroupShard final : public coordinator::StateMachine {
   HeartbeatAnswer heartbeat(const Now&, const Caller&, const ConsumerGroupHeartbeatRequest&, Writes&);
   OffsetRequests& offsets() { return offsets_; }
   ShareGroupCoordinator& share() { return share_; }
+  StreamsCoordinator& streams() { return streams_; }
 
   void describe(std::string_view group_id, int16_t version, DescribeGroupsResponse::DescribedGroup&, Texts&) const;
   void describe(std::string_view group_id, ConsumerGroupDescribeResponse::DescribedGroup&, Texts&) const;
@@ -55,6 +57,7 @@ class GroupShard final : public coordinator::StateMachine {
   ClassicCoordinator classic_;
   ConsumerCoordinator consumer_;
   ShareGroupCoordinator share_;
+  StreamsCoordinator streams_;
   OffsetRequests offsets_;
   bool loading_ = true;
 };

@@ -35,9 +35,15 @@ void nothing_committed(auto& partition) {
 
 // ---- Committing ------------------------------------------------------------------------------------------------------------------
 
-Code OffsetRequests::check_commit(std::string_view id, const OffsetsCaller& caller) const {
-  const Group* group = groups_.find(id);
-  if (group) return group->check_commit(caller);
+template <class Request>
+Code OffsetRequests::check_commit(const Request& request, const OffsetsCaller& caller) const {
+  if (const Group* group = groups_.find(request.group_id)) {
+    Code code = group->check_commit(caller);
+    for (const auto& topic : request.topics)
+      for (const auto& partition : topic.partitions)
+        if (code == Code::none) code = group->check_commit_of(caller, topic.name, partition.partition_index);
+    return code;
+  }
   if (caller.generation_or_epoch < 0) return Code::none;  // nobody's member: the offset alone makes the group
   return caller.transactional || caller.version < group_not_found_from ? Code::illegal_generation : Code::group_id_not_found;
 }
@@ -58,7 +64,7 @@ Code OffsetRequests::commit(const Now& now, int16_t version, const OffsetCommitR
                              .group_instance_id = request.group_instance_id,
                              .transactional = false,
                              .version = version};
-  const Code code = check_commit(request.group_id, caller);
+  const Code code = check_commit(request, caller);
   if (code != Code::none) return code;
   if (auto* classic = groups_.find<ClassicGroup>(request.group_id)) classic_.saw(now, *classic, request.member_id);
   for (const auto& topic : request.topics) {
@@ -84,7 +90,7 @@ Code OffsetRequests::commit(const Now& now, int16_t version, const TxnOffsetComm
                              .group_instance_id = request.group_instance_id,
                              .transactional = true,
                              .version = version};
-  const Code code = check_commit(request.group_id, caller);
+  const Code code = check_commit(request, caller);
   if (code != Code::none) return code;
   for (const auto& topic : request.topics) {
     auto& topic_answer = response.topics.emplace_back();

@@ -32,7 +32,8 @@ class OffsetRequests {
   void expire(const Now&, Writes&) const;
 
  private:
-  Code check_commit(std::string_view group, const OffsetsCaller&) const;
+  template <class Request>
+  Code check_commit(const Request&, const OffsetsCaller&) const;
   template <class Partition, class PartitionAnswer>
   bool accepts(const Partition& asked, PartitionAnswer& answer) const;
   bool expire_group(const Now&, const Group&, Writes&) const;

@@ -11,7 +11,7 @@
 
 namespace kq::group {
 
-enum class TimerKind : uint8_t { session, join, sync, rebalance, expire_offsets, topic_deleted, topics_changed };
+enum class TimerKind : uint8_t { session, join, sync, rebalance, first_assignment, expire_offsets, topic_deleted, topics_changed };
 
 struct TimerKey {
   TimerKind kind{};

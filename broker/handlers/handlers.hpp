@@ -52,6 +52,8 @@
 #include "libkq/protocol/messages/share_fetch.hpp"
 #include "libkq/protocol/messages/share_group_describe.hpp"
 #include "libkq/protocol/messages/share_group_heartbeat.hpp"
+#include "libkq/protocol/messages/streams_group_describe.hpp"
+#include "libkq/protocol/messages/streams_group_heartbeat.hpp"
 #include "libkq/protocol/messages/sync_group.hpp"
 #include "libkq/protocol/messages/txn_offset_commit.hpp"
 #include "libkq/protocol/messages/write_share_group_state.hpp"
@@ -106,6 +108,8 @@ awaitable<ShareFetchResponse> handle(Broker&, Call&, const ShareFetchRequest&);
 awaitable<ShareAcknowledgeResponse> handle(Broker&, Call&, const ShareAcknowledgeRequest&);
 awaitable<ShareGroupHeartbeatResponse> handle(Broker&, Call&, const ShareGroupHeartbeatRequest&);
 awaitable<ShareGroupDescribeResponse> handle(Broker&, Call&, const ShareGroupDescribeRequest&);
+awaitable<StreamsGroupHeartbeatResponse> handle(Broker&, Call&, const StreamsGroupHeartbeatRequest&);
+awaitable<StreamsGroupDescribeResponse> handle(Broker&, Call&, const StreamsGroupDescribeRequest&);
 awaitable<DescribeShareGroupOffsetsResponse> handle(Broker&, Call&, const DescribeShareGroupOffsetsRequest&);
 awaitable<AlterShareGroupOffsetsResponse> handle(Broker&, Call&, const AlterShareGroupOffsetsRequest&);
 awaitable<DeleteShareGroupOffsetsResponse> handle(Broker&, Call&, const DeleteShareGroupOffsetsRequest&);

@@ -1,4 +1,5 @@
-// Counts words from topic `lines` into topic `counts` with exactly_once_v2: java -cp JARS WordCount.java BROKER STATE_DIRECTORY
+// Counts words from topic `lines` into topic `counts` with exactly_once_v2: java -cp JARS WordCount.java BROKER STATE_DIRECTORY [HOST:PORT]
+// With HOST:PORT, where it would answer questions about its state, it uses the streams protocol (KIP-1071), else the classic one.
 // Says `running` when it is; SIGTERM stops it.
 import java.time.Duration;
 import java.util.List;
@@ -22,7 +23,12 @@ public class WordCount {
     settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 100);
     settings.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
     settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
-    settings.put(StreamsConfig.consumerPrefix("session.timeout.ms"), 6000);
+    if (arguments.length > 2) {
+      settings.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, "streams");
+      settings.put(StreamsConfig.APPLICATION_SERVER_CONFIG, arguments[2]);
+    } else {
+      settings.put(StreamsConfig.consumerPrefix("session.timeout.ms"), 6000);
+    }
     settings.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
     settings.put(StreamsConfig.producerPrefix("transaction.timeout.ms"), 10000);
     settings.put("reconnect.backoff.max.ms", 200);
