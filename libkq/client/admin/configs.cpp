@@ -146,7 +146,7 @@ Result<ByTarget<IncrementalAlterConfigsRequest>> alter_messages(const Request& r
       return other.resource_type == resource.type && other.resource_name == resource.name;
     });
     if (known == message.resources.end()) {
-      known = message.resources.insert(known, {});
+      known = message.resources.emplace(known);
       known->resource_type = resource.type;
       known->resource_name = resource.name;
     }
