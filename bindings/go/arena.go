@@ -8,7 +8,7 @@ import (
 
 const (
 	arenaRecordsMax = 1024
-	arenaBytes      = 128 << 10
+	arenaBytes      = 64 << 10
 )
 
 // arena is where records gather on their way to C: an array of kq_record, and what they point to, both in C's memory, so that a call

@@ -2,6 +2,8 @@
 // every promise counted; consuming from the partition directly, every byte read.
 //
 //	franz_bench produce|consume BROKERS TOPIC RECORDS SIZE WARMUP ACKS LINGER_MS BATCH_BYTES BUFFER_BYTES
+//
+// produce-pooled and consume-pooled use records again, for whoever can arrange that.
 package main
 
 import (
@@ -12,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,6 +27,7 @@ const randomBytes = 1 << 20
 type options struct {
 	brokers, topic, acks                           string
 	records, size, warmup, lingerMs, batch, buffer int
+	pooled                                         bool
 }
 
 type meter struct {
@@ -83,7 +87,11 @@ func produce(o options) {
 		random[i] = byte(state)
 	}
 	var delivered, failed atomic.Int64
-	promise := func(_ *kgo.Record, err error) {
+	pool := sync.Pool{New: func() any { return new(kgo.Record) }}
+	promise := func(record *kgo.Record, err error) {
+		if o.pooled {
+			pool.Put(record)
+		}
 		if err != nil {
 			failed.Add(1)
 		} else {
@@ -92,7 +100,13 @@ func produce(o options) {
 	}
 	send := func(first, count int) {
 		for i := first; i < first+count; i++ {
-			client.Produce(context.Background(), &kgo.Record{Value: valueAt(random, i, o.size)}, promise)
+			record := new(kgo.Record)
+			if o.pooled {
+				record = pool.Get().(*kgo.Record)
+				*record = kgo.Record{}
+			}
+			record.Value = valueAt(random, i, o.size)
+			client.Produce(context.Background(), record, promise)
 		}
 		check(client.Flush(context.Background()))
 	}
@@ -115,9 +129,25 @@ func sumOf(data []byte) uint64 {
 	return sum
 }
 
+// records is a pool of them, for franz-go to read into.
+type records struct{ pool sync.Pool }
+
+func (r *records) GetRecords(n int) []kgo.Record {
+	if had, ok := r.pool.Get().(*[]kgo.Record); ok && cap(*had) >= n {
+		return (*had)[:0]
+	}
+	return make([]kgo.Record, 0, n)
+}
+
+func (r *records) PutRecords(these []kgo.Record) { r.pool.Put(&these) }
+
 func consume(o options) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(o.brokers, ",")...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{o.topic: {0: kgo.NewOffset().AtStart()}}))
+	settings := []kgo.Opt{kgo.SeedBrokers(strings.Split(o.brokers, ",")...),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{o.topic: {0: kgo.NewOffset().AtStart()}})}
+	if o.pooled {
+		settings = append(settings, kgo.WithPools(new(records)))
+	}
+	client, err := kgo.NewClient(settings...)
 	check(err)
 	var seen, bytes, first, firstBytes int64
 	var sum uint64
@@ -135,6 +165,9 @@ func consume(o options) {
 				sum += sumOf(record.Key) + sumOf(record.Value)
 				bytes += int64(len(record.Key) + len(record.Value))
 				seen++
+				if o.pooled {
+					record.Recycle()
+				}
 			}
 		})
 		if first == 0 && seen > 0 {
@@ -153,7 +186,8 @@ func main() {
 	}
 	o := options{brokers: os.Args[2], topic: os.Args[3], records: number(4), size: number(5), warmup: number(6), acks: os.Args[7],
 		lingerMs: number(8), batch: number(9), buffer: number(10)}
-	if os.Args[1] == "produce" {
+	o.pooled = strings.HasSuffix(os.Args[1], "-pooled")
+	if strings.HasPrefix(os.Args[1], "produce") {
 		produce(o)
 	} else {
 		consume(o)
