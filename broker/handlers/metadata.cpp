@@ -100,7 +100,10 @@ awaitable<void> create_missing(Broker& broker, Call& call, const std::vector<std
   }
   if (places.empty()) co_return;
   const auto response = co_await broker.controller->create_topics(call, request);
-  for (size_t i = 0; i < places.size(); ++i) codes[places[i]] = response.topics[i].error_code;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const Code code = response.topics[i].error_code;
+    if (code != Code::topic_already_exists) codes[places[i]] = code;   // another request creates it just now: the client asks again
+  }
   call.image = broker.image();
 }
 

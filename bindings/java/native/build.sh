@@ -27,7 +27,7 @@ for library in "${libraries[@]}"; do
   [ -f "$library" ] || { echo "native/build.sh: $library is not there: build kq first, and name its build directory (-Dkq.build=DIR)" >&2; exit 1; }
 done
 
-newest=$(ls -t "$here"/native/* "$here/kq_java.i" "$here/../kq.i" "$include"/kq/*.h "${libraries[@]}" | head -n 1)
+newest=$(ls -tL "$here"/native/* "$here/kq_java.i" "$here/../kq.i" "$include"/kq/*.h "${libraries[@]}" | head -n 1)
 [ ! "$native_out/index" -nt "$newest" ] || exit 0
 
 swig=$(command -v swig || command -v swig4.0) || { echo "native/build.sh: SWIG is missing: packaging/packages.txt names what to install" >&2; exit 1; }

@@ -46,7 +46,7 @@ final class Deliveries implements Runnable {
   public void run() {
     RuntimeException end = new KafkaException("The producer was closed before the record was acknowledged.");
     try {
-      int wait = FOREVER;
+      int wait = 0;
       int idle = 0;
       while (!stopping || (!gathering.chunks.isEmpty() && idle < STOPPING_WAITS_MAX)) {
         if (wait == 0) wait = gathering.listen() ? FOREVER : 0;

@@ -814,8 +814,10 @@ public final class KqConsumer<K, V> implements Consumer<K, V> {
       long deadline = deadline(millis(timeout));
       RuntimeException failure = null;
       try {
-        endCommits(deadline);
+        endCommits(deadline, leaveGroup);
         if (!byHand) rebalances.revokeAll();
+      } catch (WakeupException e) {
+        // Closing goes on.
       } catch (RuntimeException e) {
         failure = e;
       }
@@ -834,25 +836,19 @@ public final class KqConsumer<K, V> implements Consumer<K, V> {
     }
   }
 
-  /** Everything that polls have returned is committed, and who waits for a commit is told. */
-  private void endCommits(long deadline) {
-    if (autoCommit) {
-      try {
-        commit(positions(), Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
-      } catch (WakeupException | InterruptException e) {
-        throw e;
-      } catch (RuntimeException e) {
-        LOGGER.log(System.Logger.Level.WARNING, "the last offsets were not committed: " + e.getMessage());
-      }
-    }
-    if (pending.isEmpty()) return;
+  /** Who waits for a commit is told, and what polls have returned is there to be committed. */
+  private void endCommits(long deadline, boolean leaveGroup) {
     for (TopicPartition each : rebalances.assigned()) { // so that the polls give no records
       call(consumer -> Native.kq_consumer_pause(consumer, each.topic(), each.partition()));
     }
-    while (!pending.isEmpty() && System.nanoTime() - deadline < 0) {
-      long batch = nextBatch(SLICE_MS);
-      if (batch != 0) happened(batch);
-    }
+    if (autoCommit && leaveGroup) nothingMore(0); // libkq commits on leaving what was returned before the last poll
+    while (!pending.isEmpty() && System.nanoTime() - deadline < 0) nothingMore(SLICE_MS);
+    if (autoCommit && !leaveGroup) commit(positions(), Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
+  }
+
+  private void nothingMore(int timeoutMillis) {
+    long batch = nextBatch(timeoutMillis);
+    if (batch != 0) happened(batch);
   }
 
   // ---- calls -------------------------------------------------------------------------------------------------------------------
