@@ -17,7 +17,7 @@ fail() {
 interpreter=
 for each in python3.13 python3.12 python3.11 python3; do
   command -v "$each" >/dev/null && "$each" -c 'import sys, sysconfig, os; sys.exit(not (sys.version_info >= (3, 11) and
-    os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))))' && interpreter=$each && break
+    os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))))' 2>/dev/null && interpreter=$each && break
 done
 [ -n "$interpreter" ] || fail "there is no Python from 3.11 on with its headers (python3-dev)"
 
@@ -29,12 +29,12 @@ pip=("$venv/bin/python" -m pip --quiet --disable-pip-version-check)
 "${pip[@]}" install pyarrow >&2 || echo "# no pyarrow here: to_arrow is not tried" >&2
 
 # What is built, without installing it: libkq's and the broker's libraries where they lie.
-export PATH=$venv/bin:$PATH PKG_CONFIG_PATH=$build/meson-uninstalled LD_LIBRARY_PATH=$build/libkq:$build/broker PYTHONWARNINGS=default
+export PATH=$venv/bin:$PATH PKG_CONFIG_PATH=$build/meson-uninstalled LD_LIBRARY_PATH=$build/libkq:$build/broker
 export CC=${CC:-gcc}
 "${pip[@]}" install --no-build-isolation --no-deps --force-reinstall "$here" >&2 || fail "the package could not be built"
 
 cd "$work" || exit 1
-KQ_TAP=1 KQ_BUILD=$build KQ_ROOT=$root timeout 900 python -m pytest -q -p no:cacheprovider -o addopts= --tb=short "$here/tests" >"$work/pytest.log" 2>&1
+KQ_TAP=1 KQ_BUILD=$build KQ_ROOT=$root timeout 900 python -m pytest -q -p no:cacheprovider -W ignore::ResourceWarning --tb=short "$here/tests" >"$work/pytest.log" 2>&1
 status=$?
 grep -aoE '(not ok|ok) [0-9]+ - .*|^1\.\.[0-9]+|^#.*' "$work/pytest.log"
 if [ $status -ne 0 ]; then tail -n 60 "$work/pytest.log" | sed 's/^/# /'; fi

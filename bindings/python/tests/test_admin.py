@@ -1,5 +1,15 @@
+import time
+
 import libkq as kq
 import pytest
+
+
+def soon(holds):
+    """Kafka's brokers learn of changes a little later than its controller answers."""
+    deadline = time.monotonic() + 20
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert holds()
 
 
 def test_topics_are_made_described_and_deleted(servers, name):
@@ -11,15 +21,16 @@ def test_topics_are_made_described_and_deleted(servers, name):
         assert (raised.value.name, raised.value.code) == ("TOPIC_ALREADY_EXISTS", 36)
         rows = admin.create_topics({"topic": name}, {"topic": name + "-b", "partitions": 2}, check=False)
         assert [row.error and row.error.name for row in rows] == ["TOPIC_ALREADY_EXISTS", None]
+        soon(lambda: admin.describe_topics(name, check=False)[0].error is None)
         [described] = admin.describe_topics(name)
         assert [partition.partition for partition in described.partitions] == [0, 1, 2]
         [configs] = admin.describe_configs(resource_type="topic", resource=name)
         assert {each.config: each.value for each in configs.configs}["retention.ms"] == "60000"
-        assert {row.topic for row in admin.list_topics()} >= {name, name + "-b"}
+        soon(lambda: {row.topic for row in admin.list_topics()} >= {name, name + "-b"})
         admin.create_partitions(name, partitions=5)
-        assert len(admin.describe_topics(name)[0].partitions) == 5
+        soon(lambda: len(admin.describe_topics(name)[0].partitions) == 5)
         admin.delete_topics(name, name + "-b")
-        assert name not in {row.topic for row in admin.list_topics()}
+        soon(lambda: name not in {row.topic for row in admin.list_topics()})
 
 
 def test_the_cluster_and_groups_are_described(servers, topic, name):
