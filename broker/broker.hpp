@@ -97,6 +97,7 @@ struct Broker {
   void publish(std::shared_ptr<const cluster::Image> next, const cluster::Delta&);
 
   Housekeeping& housekeeping() const;            // once it has started
+  Storage& storage() const { return *storage_; } // likewise
 
   // May an appended batch be committed later than at once?
   bool commits_may_wait() const { return config.log_flush_acks == FlushAcks::all; }

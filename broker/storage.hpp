@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "broker/broker.hpp"
@@ -31,6 +32,7 @@ class Storage {
   // Where __cluster_metadata lies: the directory that says whether there is anything.
   log::LogDirectory& metadata_directory() { return *directories_.front(); }
   std::vector<Uuid> directory_ids() const;
+  std::span<const std::unique_ptr<log::LogDirectory>> directories() const { return directories_; }
   // Formats what is empty; refuses what is another broker's, or another cluster's.  Answers the cluster's id.  Before anything else.  Blocks.
   Result<std::string> own(const FormatRequest&);
 

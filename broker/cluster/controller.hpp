@@ -7,6 +7,7 @@
 #include "broker/cluster/image.hpp"
 #include "libkq/net/awaitable.hpp"
 #include "libkq/net/loop.hpp"
+#include "libkq/protocol/messages/alter_configs.hpp"
 #include "libkq/protocol/messages/create_partitions.hpp"
 #include "libkq/protocol/messages/create_topics.hpp"
 #include "libkq/protocol/messages/delete_topics.hpp"
@@ -35,6 +36,7 @@ class Controller {
   virtual awaitable<CreateTopicsResponse> create_topics(Call&, const CreateTopicsRequest&) = 0;
   virtual awaitable<DeleteTopicsResponse> delete_topics(Call&, const DeleteTopicsRequest&) = 0;
   virtual awaitable<CreatePartitionsResponse> create_partitions(Call&, const CreatePartitionsRequest&) = 0;
+  virtual awaitable<AlterConfigsResponse> alter_configs(Call&, const AlterConfigsRequest&) = 0;
   virtual awaitable<IncrementalAlterConfigsResponse> incremental_alter_configs(Call&, const IncrementalAlterConfigsRequest&) = 0;
   // A block of ids that no other caller will ever get.
   virtual awaitable<Result<ProducerIdBlock>> allocate_producer_ids(Loop&) = 0;

@@ -5,6 +5,7 @@
 
 #include "broker/cluster/change.hpp"
 #include "broker/config.hpp"
+#include "libkq/protocol/messages/alter_configs.hpp"
 #include "libkq/protocol/messages/create_partitions.hpp"
 #include "libkq/protocol/messages/create_topics.hpp"
 #include "libkq/protocol/messages/delete_topics.hpp"
@@ -29,6 +30,7 @@ CreateTopicsResponse decide(const Deciding&, cluster::Change&, const CreateTopic
 DeleteTopicsResponse decide(const Deciding&, cluster::Change&, const DeleteTopicsRequest&);
 CreatePartitionsResponse decide(const Deciding&, cluster::Change&, const CreatePartitionsRequest&);
 IncrementalAlterConfigsResponse decide(const Deciding&, cluster::Change&, const IncrementalAlterConfigsRequest&);
+AlterConfigsResponse decide(const Deciding&, cluster::Change&, const AlterConfigsRequest&);
 
 // Parts that several of them share.
 

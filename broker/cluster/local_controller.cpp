@@ -94,7 +94,8 @@ void refuse_all(CreatePartitionsResponse& response, const CreatePartitionsReques
     result.error_message = why;
   }
 }
-void refuse_all(IncrementalAlterConfigsResponse& response, const IncrementalAlterConfigsRequest& request, std::string_view why) {
+template <class Response, class Request>  // of configs
+void refuse_all(Response& response, const Request& request, std::string_view why) {
   for (const auto& resource : request.resources) {
     auto& result = response.responses.emplace_back();
     result.resource_type = resource.resource_type;
@@ -107,6 +108,7 @@ void refuse_all(IncrementalAlterConfigsResponse& response, const IncrementalAlte
 bool only_validates(const CreateTopicsRequest& request) { return request.validate_only; }
 bool only_validates(const DeleteTopicsRequest&) { return false; }
 bool only_validates(const CreatePartitionsRequest& request) { return request.validate_only; }
+bool only_validates(const AlterConfigsRequest& request) { return request.validate_only; }
 bool only_validates(const IncrementalAlterConfigsRequest& request) { return request.validate_only; }
 
 }  // namespace
@@ -142,6 +144,9 @@ awaitable<DeleteTopicsResponse> LocalController::delete_topics(Call& call, const
   return carry_out(call, request);
 }
 awaitable<CreatePartitionsResponse> LocalController::create_partitions(Call& call, const CreatePartitionsRequest& request) {
+  return carry_out(call, request);
+}
+awaitable<AlterConfigsResponse> LocalController::alter_configs(Call& call, const AlterConfigsRequest& request) {
   return carry_out(call, request);
 }
 awaitable<IncrementalAlterConfigsResponse> LocalController::incremental_alter_configs(Call& call,

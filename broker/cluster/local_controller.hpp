@@ -45,6 +45,7 @@ class LocalController final : public Controller {
   awaitable<CreateTopicsResponse> create_topics(Call&, const CreateTopicsRequest&) override;
   awaitable<DeleteTopicsResponse> delete_topics(Call&, const DeleteTopicsRequest&) override;
   awaitable<CreatePartitionsResponse> create_partitions(Call&, const CreatePartitionsRequest&) override;
+  awaitable<AlterConfigsResponse> alter_configs(Call&, const AlterConfigsRequest&) override;
   awaitable<IncrementalAlterConfigsResponse> incremental_alter_configs(Call&, const IncrementalAlterConfigsRequest&) override;
   awaitable<Result<ProducerIdBlock>> allocate_producer_ids(Loop&) override;
 

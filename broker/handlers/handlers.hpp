@@ -10,6 +10,7 @@
 #include "libkq/net/awaitable.hpp"
 #include "libkq/protocol/messages/add_offsets_to_txn.hpp"
 #include "libkq/protocol/messages/add_partitions_to_txn.hpp"
+#include "libkq/protocol/messages/alter_configs.hpp"
 #include "libkq/protocol/messages/alter_share_group_offsets.hpp"
 #include "libkq/protocol/messages/api_versions.hpp"
 #include "libkq/protocol/messages/consumer_group_describe.hpp"
@@ -24,10 +25,12 @@
 #include "libkq/protocol/messages/describe_cluster.hpp"
 #include "libkq/protocol/messages/describe_configs.hpp"
 #include "libkq/protocol/messages/describe_groups.hpp"
+#include "libkq/protocol/messages/describe_log_dirs.hpp"
 #include "libkq/protocol/messages/describe_producers.hpp"
 #include "libkq/protocol/messages/describe_share_group_offsets.hpp"
 #include "libkq/protocol/messages/describe_topic_partitions.hpp"
 #include "libkq/protocol/messages/describe_transactions.hpp"
+#include "libkq/protocol/messages/elect_leaders.hpp"
 #include "libkq/protocol/messages/end_txn.hpp"
 #include "libkq/protocol/messages/fetch.hpp"
 #include "libkq/protocol/messages/find_coordinator.hpp"
@@ -37,8 +40,10 @@
 #include "libkq/protocol/messages/initialize_share_group_state.hpp"
 #include "libkq/protocol/messages/join_group.hpp"
 #include "libkq/protocol/messages/leave_group.hpp"
+#include "libkq/protocol/messages/list_config_resources.hpp"
 #include "libkq/protocol/messages/list_groups.hpp"
 #include "libkq/protocol/messages/list_offsets.hpp"
+#include "libkq/protocol/messages/list_partition_reassignments.hpp"
 #include "libkq/protocol/messages/list_transactions.hpp"
 #include "libkq/protocol/messages/metadata.hpp"
 #include "libkq/protocol/messages/offset_commit.hpp"
@@ -96,6 +101,11 @@ awaitable<IncrementalAlterConfigsResponse> handle(Broker&, Call&, const Incremen
 awaitable<DeleteGroupsResponse> handle(Broker&, Call&, const DeleteGroupsRequest&);
 awaitable<OffsetDeleteResponse> handle(Broker&, Call&, const OffsetDeleteRequest&);
 awaitable<DescribeClusterResponse> handle(Broker&, Call&, const DescribeClusterRequest&);
+awaitable<DescribeLogDirsResponse> handle(Broker&, Call&, const DescribeLogDirsRequest&);
+awaitable<AlterConfigsResponse> handle(Broker&, Call&, const AlterConfigsRequest&);
+awaitable<ListConfigResourcesResponse> handle(Broker&, Call&, const ListConfigResourcesRequest&);
+awaitable<ElectLeadersResponse> handle(Broker&, Call&, const ElectLeadersRequest&);
+awaitable<ListPartitionReassignmentsResponse> handle(Broker&, Call&, const ListPartitionReassignmentsRequest&);
 awaitable<ConsumerGroupHeartbeatResponse> handle(Broker&, Call&, const ConsumerGroupHeartbeatRequest&);
 awaitable<ConsumerGroupDescribeResponse> handle(Broker&, Call&, const ConsumerGroupDescribeRequest&);
 awaitable<DescribeTopicPartitionsResponse> handle(Broker&, Call&, const DescribeTopicPartitionsRequest&);

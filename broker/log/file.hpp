@@ -39,6 +39,12 @@ struct DirectoryEntry {
   bool is_directory;
 };
 
+// Of the file system that a directory lies on, in bytes.
+struct DiskSpace {
+  uint64_t total = 0;
+  uint64_t usable = 0;                                                                // by this process
+};
+
 // What can fail answers with an Error whose text has the path and errno's words; its code is own_code::system, or
 // own_code::no_room (verdict: retry) where the disk is full.  Any thread may call.
 class FileSystem {
@@ -55,7 +61,7 @@ class FileSystem {
   virtual Status remove(const std::string& path) = 0;                                   // a file; absent is success
   virtual Status remove_tree(const std::string& directory) = 0;                         // absent is success
   virtual Status sync_directory(const std::string& directory) = 0;
-  virtual Result<uint64_t> free_bytes(const std::string& directory) = 0;
+  virtual Result<DiskSpace> space(const std::string& directory) = 0;
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };
 

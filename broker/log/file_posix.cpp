@@ -149,7 +149,7 @@ class PosixFileSystem final : public FileSystem {
   Status remove(const std::string& path) override;
   Status remove_tree(const std::string& directory) override;
   Status sync_directory(const std::string& directory) override;
-  Result<uint64_t> free_bytes(const std::string& directory) override;
+  Result<DiskSpace> space(const std::string& directory) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 };
 
@@ -239,10 +239,11 @@ Status PosixFileSystem::sync_directory(const std::string& directory) {
   return {};
 }
 
-Result<uint64_t> PosixFileSystem::free_bytes(const std::string& directory) {
+Result<DiskSpace> PosixFileSystem::space(const std::string& directory) {
   struct statvfs status;
   if (::statvfs(directory.c_str(), &status) != 0) return file_error("asking the free space of", directory, errno);
-  return static_cast<uint64_t>(status.f_bavail) * status.f_frsize;
+  return DiskSpace{.total = static_cast<uint64_t>(status.f_blocks) * status.f_frsize,
+                   .usable = static_cast<uint64_t>(status.f_bavail) * status.f_frsize};
 }
 
 Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path) {

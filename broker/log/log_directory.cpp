@@ -299,6 +299,28 @@ Result<std::optional<int64_t>> LogDirectory::retention_due_ms(const TopicPartiti
   return log::retention_due_ms(context_.files(), path_of(name.directory_name()), start, config);
 }
 
+// One that is renamed or removed meanwhile counts nothing.
+std::map<TopicPartition, uint64_t> LogDirectory::sizes() const {
+  std::map<TopicPartition, uint64_t> sizes;
+  std::vector<TopicPartition> closed;
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& [name, known] : known_) {
+      if (!known.present) continue;
+      sizes[name] = known.log ? known.log->size() : 0;
+      if (!known.log && !known.empty) closed.push_back(name);
+    }
+  }
+  for (const TopicPartition& name : closed) {
+    const std::string directory = path_of(name.directory_name());
+    const auto entries = context_.files().list(directory);
+    for (const DirectoryEntry& entry : entries ? *entries : std::vector<DirectoryEntry>{})
+      if (offset_of(entry.name, suffix::log))
+        if (const auto bytes = context_.files().size(directory + "/" + entry.name)) sizes[name] += *bytes;
+  }
+  return sizes;
+}
+
 void LogDirectory::remove_later(std::vector<Log::Removal> removals) {
   const std::lock_guard lock{mutex_};
   removals_.insert(removals_.end(), std::make_move_iterator(removals.begin()), std::make_move_iterator(removals.end()));

@@ -44,6 +44,8 @@ class LogDirectory {
   std::vector<TopicPartition> partitions() const;                       // that lie here, opened or not
   std::vector<std::shared_ptr<Log>> logs() const;                       // that are opened
   Result<std::optional<Uuid>> topic_id(const TopicPartition&) const;    // as its directory says.  Blocks
+  std::map<TopicPartition, uint64_t> sizes() const;                     // in bytes, of each partition's .log files; opens none.  Blocks
+  Result<DiskSpace> space() const { return context_.files().space(path()); }       // Blocks, shortly
   std::optional<int64_t> checkpointed_high_watermark(const TopicPartition&) const;
 
   // Opens the partition's log, and makes it if it is not there; the same object until it is deleted.  The high watermark is the

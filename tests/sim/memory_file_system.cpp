@@ -293,8 +293,8 @@ Status MemoryFileSystem::sync_directory(const std::string& directory) {
   return {};
 }
 
-Result<uint64_t> MemoryFileSystem::free_bytes(const std::string&) {
-  return room();
+Result<log::DiskSpace> MemoryFileSystem::space(const std::string&) {
+  return log::DiskSpace{.total = capacity_, .usable = room()};
 }
 
 Result<std::unique_ptr<log::FileLock>> MemoryFileSystem::lock(const std::string& path) {

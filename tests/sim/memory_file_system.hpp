@@ -46,7 +46,7 @@ class MemoryFileSystem final : public log::FileSystem {
   Status remove(const std::string& path) override;
   Status remove_tree(const std::string& directory) override;
   Status sync_directory(const std::string& directory) override;
-  Result<uint64_t> free_bytes(const std::string& directory) override;
+  Result<log::DiskSpace> space(const std::string& directory) override;
   Result<std::unique_ptr<log::FileLock>> lock(const std::string& path) override;
 
  private:

@@ -334,6 +334,22 @@ void an_offline_directory_writes_nothing_more(void**) {
   assert_false(bed.files.exists("/data/.kafka_cleanshutdown"));
 }
 
+void sizes_are_told_of_logs_whether_they_are_open_or_not(void**) {
+  Bed bed;
+  assert_true(bed.open().ok());
+  for (int i = 0; i < 8; ++i) bed.append(*bed.log("many", bed.id), 3);     // several segments
+  bed.append(*bed.log("one", bed.id));
+  assert_true(bed.directory->make_log({"made", 0}, bed.id).ok());
+  const auto open = bed.directory->sizes();
+  assert_int_equal(open.size(), 3);
+  assert_int_equal(open.at({"many", 0}), bed.log("many", bed.id)->size());
+  assert_true(open.at({"many", 0}) > open.at({"one", 0}) && open.at({"one", 0}) > 0);
+  assert_int_equal(open.at({"made", 0}), 0);
+  assert_true(bed.directory->close(1).ok());
+  assert_true(bed.open().ok());
+  assert_true(bed.directory->sizes() == open && bed.directory->logs().empty());
+}
+
 void a_damaged_checkpoint_costs_a_look_at_the_logs_and_no_more(void**) {
   Bed bed;
   assert_true(bed.open().ok());
@@ -371,6 +387,7 @@ int main() {
       cmocka_unit_test(truncating_lowers_the_recovery_point_on_disk_first),
       cmocka_unit_test(starts_above_the_first_segment_are_checkpointed),
       cmocka_unit_test(an_offline_directory_writes_nothing_more),
+      cmocka_unit_test(sizes_are_told_of_logs_whether_they_are_open_or_not),
       cmocka_unit_test(a_damaged_checkpoint_costs_a_look_at_the_logs_and_no_more),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
