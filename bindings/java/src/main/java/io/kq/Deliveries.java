@@ -48,7 +48,7 @@ final class Deliveries implements Runnable {
     try {
       int wait = 0;
       int idle = 0;
-      while (!stopping || (!gathering.chunks.isEmpty() && idle < STOPPING_WAITS_MAX)) {
+      while (!handle.closed() && (!stopping || (!gathering.chunks.isEmpty() && idle < STOPPING_WAITS_MAX))) {
         if (wait == 0) wait = gathering.listen() ? FOREVER : 0;
         idle = take(stopping ? STOPPING_WAIT_MS : wait) ? 0 : idle + 1;
         wait = gathering.handOverLingering();

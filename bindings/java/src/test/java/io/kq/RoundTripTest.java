@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
@@ -14,12 +15,15 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -136,6 +140,37 @@ class RoundTripTest {
     try (KqProducer<String, String> producer = Cluster.producer("linger.ms", 0)) {
       for (int i = 0; i < 100; i++) assertEquals(i, producer.send(new ProducerRecord<>(topic, "x")).get(30, TimeUnit.SECONDS).offset());
     }
+  }
+
+  @Test
+  void callbacksMaySendAndCloseAndFail() throws Exception {
+    String topic = Cluster.topic(1);
+    CountDownLatch closed = new CountDownLatch(1);
+    KqProducer<String, String> producer = Cluster.producer();
+    producer.send(new ProducerRecord<>(topic, "1"), (metadata, failure) -> {
+      assertThrows(KafkaException.class, producer::flush);
+      producer.send(new ProducerRecord<>(topic, "2"), (again, none) -> {
+        producer.close();
+        closed.countDown();
+        throw new IllegalStateException("on purpose; it is logged");
+      });
+    });
+    assertTrue(closed.await(30, TimeUnit.SECONDS));
+    assertThrows(IllegalStateException.class, () -> producer.send(new ProducerRecord<>(topic, "3")));
+    try (KqConsumer<String, String> consumer = Cluster.consumer()) {
+      consumer.assign(List.of(new TopicPartition(topic, 0)));
+      assertEquals("2", Cluster.take(consumer, 2).get(1).value());
+    }
+  }
+
+  @Test
+  void whatCloseHasNoTimeForFails() {
+    Map<String, Object> nobody = Map.of("bootstrap.servers", "127.0.0.1:1");
+    KqProducer<byte[], byte[]> producer = new KqProducer<>(nobody, new ByteArraySerializer(), new ByteArraySerializer());
+    Future<RecordMetadata> lost = producer.send(new ProducerRecord<>("t", new byte[1]));
+    producer.close(Duration.ZERO);
+    assertTrue(lost.isDone());
+    assertThrows(ExecutionException.class, lost::get);
   }
 
   @Test
