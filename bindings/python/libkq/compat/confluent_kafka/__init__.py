@@ -1,0 +1,57 @@
+"""confluent_kafka's Producer, Consumer and AdminClient on libkq: change the import, and the program runs.
+
+    from libkq.compat.confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+    from libkq.compat.confluent_kafka.admin import AdminClient, NewTopic
+
+Callbacks are called from poll and flush, as there.  Settings that tune librdkafka's inside are taken and do nothing.  Not here: share consumers,
+statistics (stats_cb), and the serializing clients with their schema registry, which work on any Producer and Consumer of this shape.
+"""
+
+from __future__ import annotations
+
+from ... import _kq
+from ._consumer import Consumer
+from ._errors import KafkaError, KafkaException
+from ._model import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    OFFSET_INVALID,
+    OFFSET_STORED,
+    TIMESTAMP_CREATE_TIME,
+    TIMESTAMP_LOG_APPEND_TIME,
+    TIMESTAMP_NOT_AVAILABLE,
+    Message,
+    TopicPartition,
+)
+from ._producer import Producer
+
+__version__ = "2.13.0"
+
+
+def version() -> tuple[str, int]:
+    """Of confluent_kafka, whose interface this is."""
+    return __version__, 0x020D0000
+
+
+def libversion() -> tuple[str, int]:
+    """Of libkq."""
+    return _kq.version(), _kq.version_number()
+
+
+__all__ = [
+    "OFFSET_BEGINNING",
+    "OFFSET_END",
+    "OFFSET_INVALID",
+    "OFFSET_STORED",
+    "TIMESTAMP_CREATE_TIME",
+    "TIMESTAMP_LOG_APPEND_TIME",
+    "TIMESTAMP_NOT_AVAILABLE",
+    "Consumer",
+    "KafkaError",
+    "KafkaException",
+    "Message",
+    "Producer",
+    "TopicPartition",
+    "libversion",
+    "version",
+]
