@@ -104,10 +104,13 @@ func (w *watch) until(ctx context.Context, try func() bool) error {
 		}()
 	}
 	err := w.raw.Read(func(uintptr) bool { return try() })
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return err
+	return os.ErrClosed // the one other reason that Go's poller knows
 }
 
 // close ends a wait, which fails with os.ErrClosed.
