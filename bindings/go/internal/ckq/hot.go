@@ -5,7 +5,7 @@ package ckq
 /*
 #cgo !kq_static pkg-config: kq
 #cgo kq_static pkg-config: --static kq
-#cgo kq_static LDFLAGS: -lstdc++
+#cgo kq_static LDFLAGS: -Wl,-Bstatic -lkq -Wl,-Bdynamic -Wl,--as-needed
 #cgo CFLAGS: -O2
 #include "hot.h"
 #include <stdlib.h>
