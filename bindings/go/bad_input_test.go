@@ -207,7 +207,13 @@ func TestAFailedDeliveryIsToldByFlush(t *testing.T) {
 	must(t, p.Send(within(t), &kq.Record{Topic: name, Value: []byte("good")}))
 	must(t, p.Send(within(t), &kq.Record{Topic: name, Value: make([]byte, 40<<10), Headers: make([]kq.Header, 500)}))
 	must(t, p.Flush(within(t)))
-	must(t, kqtestSet(t, at, name, "max.message.bytes", "2000"))
+	setConfig(t, at, name, "max.message.bytes", "2000")
+	for { // a broker obeys a little after it has agreed
+		_, err := p.SendSync(within(t), &kq.Record{Topic: name, Value: make([]byte, 10_000)})
+		if err != nil {
+			break
+		}
+	}
 	must(t, p.Send(within(t), &kq.Record{Topic: name, Value: make([]byte, 10_000)}))
 	heard := make(chan error, 1)
 	must(t, p.SendFunc(within(t), &kq.Record{Topic: name, Value: make([]byte, 10_000)}, func(d kq.Delivery) { heard <- d.Err }))
@@ -225,11 +231,18 @@ func TestAFailedDeliveryIsToldByFlush(t *testing.T) {
 	must(t, p.Flush(within(t)))
 }
 
-func kqtestSet(t *testing.T, at, topic, key, value string) error {
+// setConfig changes a topic's setting and waits until it can be seen.
+func setConfig(t *testing.T, at, topic, key, value string) {
+	t.Helper()
 	admin, err := kq.NewAdmin(within(t), at)
 	must(t, err)
 	defer admin.Close()
-	return admin.SetTopicConfig(within(t), topic, map[string]string{key: value})
+	must(t, admin.SetTopicConfig(within(t), topic, map[string]string{key: value}))
+	eventually(t, &sync.Mutex{}, func() bool {
+		config, err := admin.TopicConfig(within(t), topic)
+		must(t, err)
+		return config[key] == value
+	})
 }
 
 func TestATopicThatIsNotThereIsTold(t *testing.T) {
@@ -325,13 +338,14 @@ func TestABrokerRefusesWhatIsNoDirectoryOfItsOwn(t *testing.T) {
 func TestAProgramMayEndWithoutClose(t *testing.T) {
 	if at := os.Getenv("KQ_ENDS_AT"); at != "" {
 		p, _ := kq.NewProducer(context.Background(), at)
-		c, _ := kq.NewConsumer(context.Background(), at, kq.WithTopics("ends"), kq.FromEarliest(), kq.WithGroup("ends"))
-		_ = p.Send(context.Background(), &kq.Record{Topic: "ends"})
+		c, _ := kq.NewConsumer(context.Background(), at, kq.WithTopics(os.Getenv("KQ_ENDS_TOPIC")), kq.FromEarliest(), kq.WithGroup("ends"))
+		_ = p.Send(context.Background(), &kq.Record{Topic: os.Getenv("KQ_ENDS_TOPIC")})
 		go c.Poll(context.Background())
 		os.Exit(7)
 	}
 	command := exec.Command(os.Args[0], "-test.run=TestAProgramMayEndWithoutClose")
-	command.Env = append(os.Environ(), "KQ_ENDS_AT="+servers(t))
+	at := servers(t)
+	command.Env = append(os.Environ(), "KQ_ENDS_AT="+at, "KQ_ENDS_TOPIC="+topic(t, at, 1))
 	start := time.Now()
 	out, _ := command.CombinedOutput()
 	if command.ProcessState.ExitCode() != 7 || time.Since(start) > 20*time.Second {

@@ -238,12 +238,7 @@ func TestAdminManagesTopicsConfigurationsAndGroups(t *testing.T) {
 	if len(topics) != 1 || topics[0].Partitions != 3 || len(topics[0].Placement) != 3 || len(topics[0].Placement[0].InSync) != 1 {
 		t.Fatalf("%+v", topics)
 	}
-	must(t, admin.SetTopicConfig(ctx, name, map[string]string{"retention.ms": "123456"}))
-	config, err := admin.TopicConfig(ctx, name)
-	must(t, err)
-	if config["retention.ms"] != "123456" {
-		t.Fatalf("%v", config)
-	}
+	setConfig(t, at, name, "retention.ms", "123456")
 	listed, err := admin.ListTopics(ctx)
 	must(t, err)
 	var names []string
