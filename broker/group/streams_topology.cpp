@@ -116,27 +116,43 @@ class Configuring {
     for (const std::string& topic : subtopology.source_topics) consider(partitions_of(topic));
     return most;
   }
+  // Passes over the subtopologies, by id, each over those alone that have learnt of another input since they were looked at.  False: some
+  // never learn of any.
+  bool count_sink_topics() {
+    std::map<std::string_view, std::vector<std::string_view>> readers;
+    std::set<std::string_view> waiting, now, next;
+    for (const auto& [id, subtopology] : topology_.subtopologies) {
+      for (const InternalTopic& topic : subtopology.repartition_source_topics) readers[topic.name].push_back(id);
+      now.insert(id);
+    }
+    for (; !now.empty(); now.swap(next)) {
+      while (!now.empty()) {
+        const std::string_view id = *now.begin();
+        now.erase(now.begin());
+        const Subtopology& subtopology = topology_.subtopologies.find(id)->second;
+        const auto undecided = [this](const std::string& topic) { return !decided_.contains(topic); };
+        if (std::ranges::none_of(subtopology.repartition_sink_topics, undecided)) continue;
+        waiting.insert(id);
+        const auto count = partitions_from_upstream(subtopology);
+        if (!count) continue;
+        waiting.erase(id);
+        for (const std::string& topic : subtopology.repartition_sink_topics) {
+          if (!decided_.try_emplace(topic, *count).second) continue;
+          for (const std::string_view reader : readers[topic])
+            if (waiting.contains(reader)) (reader > id ? now : next).insert(reader);
+        }
+      }
+    }
+    return waiting.empty();
+  }
   bool count_repartition_topics() {
     for (const auto& [id, subtopology] : topology_.subtopologies)
       for (const InternalTopic& topic : subtopology.repartition_source_topics)
         if (topic.partitions != 0) decided_[topic.name] = topic.partitions;
-    for (bool waiting = true; waiting;) {
-      waiting = false;
-      bool any = false;
-      for (const auto& [id, subtopology] : topology_.subtopologies) {
-        for (const std::string& topic : subtopology.repartition_sink_topics) {
-          if (decided_.contains(topic)) continue;
-          const auto count = partitions_from_upstream(subtopology);
-          count ? any = true : waiting = true;
-          if (count) decided_[topic] = *count;
-        }
-      }
-      if (waiting && !any)
-        return invalid(
-            "Failed to compute number of partitions for all repartition topics. There may be loops in the topology that cannot "
-            "be "
-            "resolved.");
-    }
+    if (!count_sink_topics())
+      return invalid(
+          "Failed to compute number of partitions for all repartition topics. There may be loops in the topology that cannot be "
+          "resolved.");
     for (const auto& [id, subtopology] : topology_.subtopologies)
       for (const InternalTopic& topic : subtopology.repartition_source_topics)
         if (!decided_.contains(topic.name))

@@ -338,6 +338,28 @@ void topologies_without_an_end_are_refused(void**) {
   assert_null(f.group());
 }
 
+/* Each repartition topic hangs on the one before it, and the subtopologies come in the worst order. */
+void long_chains_of_repartition_topics_are_worked_out(void**) {
+  constexpr int length = 20'000;
+  const auto name = [](int number) { return std::to_string(100'000 - number); };
+  std::vector<std::string> names;
+  for (int i = 0; i <= length; ++i) names.push_back(name(i));
+  StreamsTopology topology;
+  for (int i = 0; i < length; ++i) {
+    Subtopology& subtopology = topology.subtopologies[names[i]];
+    subtopology.id = names[i];
+    if (i == 0)
+      subtopology.source_topics = {"in"};
+    else
+      subtopology.repartition_source_topics.push_back({.name = "r" + names[i - 1], .configs = {}});
+    subtopology.repartition_sink_topics = {"r" + names[i]};
+  }
+  const auto configured = configure(topology, *image_with({{"in", 3}}));
+  assert_true(configured.invalid.empty());
+  assert_int_equal(configured.to_create.size(), length - 1);
+  assert_int_equal(configured.to_create.begin()->second.partitions, 3);
+}
+
 void a_group_keeps_its_topology(void**) {
   Fixture f;
   f.join("a", "p1", counting(1));
@@ -688,6 +710,7 @@ int main() {
       cmocka_unit_test(topics_that_do_not_fit_are_refused),
       cmocka_unit_test(copartitioned_topics_get_as_many_partitions),
       cmocka_unit_test(topologies_without_an_end_are_refused),
+      cmocka_unit_test(long_chains_of_repartition_topics_are_worked_out),
       cmocka_unit_test(a_group_keeps_its_topology),
       cmocka_unit_test(standby_tasks_are_in_other_processes),
       cmocka_unit_test(two_members_of_a_process_do_not_stand_by_for_each_other),
