@@ -5,12 +5,13 @@ import io.kq.internal.Memory;
 import io.kq.internal.Native;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -28,6 +29,7 @@ import org.apache.kafka.common.TopicPartition;
  */
 public final class KqBatch implements AutoCloseable {
   private static final Cleaner CLEANER = Cleaner.create();
+  private static final int ROWS_MIN = 512;
 
   private final Held held;
   private final Cleaner.Cleanable cleanable;
@@ -37,6 +39,7 @@ public final class KqBatch implements AutoCloseable {
   private final List<TopicPartition> partitions = new ArrayList<>();
   private final Map<Long, ByteBuffer> windows = new HashMap<>(2);
   private int turn;
+  private final AtomicReference<ByteBuffer> spare;
   private boolean closed;
 
   /** The native batch, while somebody has it: this object, or a view. */
@@ -58,12 +61,14 @@ public final class KqBatch implements AutoCloseable {
     }
   }
 
-  /** Takes the batch over; 0: an empty one. */
-  KqBatch(long batch) {
+  /** Takes the batch over; 0: an empty one.  `spare` is where the memory for its rows comes from, and goes. */
+  KqBatch(long batch, AtomicReference<ByteBuffer> spare) {
     held = new Held(batch);
+    this.spare = spare;
     cleanable = CLEANER.register(this, held);
     count = (int) Native.kq_batch_count(batch);
-    rows = Flat.rows(count, Flat.RECORD);
+    ByteBuffer used = spare.getAndSet(null);
+    rows = used != null && used.capacity() >= count * Flat.RECORD ? used : Flat.rows(Math.max(count, ROWS_MIN), Flat.RECORD);
     if (count > 0) Native.kq_flat_records(batch, 0, rows);
     for (int i = 0; i < count; i++) {
       if ((rows.getInt(i * Flat.RECORD + Flat.RECORD_KIND) & 1) == 0) continue;
@@ -93,6 +98,14 @@ public final class KqBatch implements AutoCloseable {
     if (index < turns.get(turn)) turn = 0;
     while (turn + 1 < turns.size() && turns.get(turn + 1) <= index) turn++;
     return partitions.get(turn);
+  }
+
+  /** Where each partition goes on after this batch. */
+  void noteNext(Map<TopicPartition, OffsetAndMetadata> next) {
+    for (int i = 0; i < partitions.size(); i++) {
+      int end = i + 1 < turns.size() ? turns.get(i + 1) : count;
+      next.put(partitions.get(i), new OffsetAndMetadata(offset(end - 1) + 1));
+    }
   }
 
   public long offset(int index) {
@@ -125,7 +138,7 @@ public final class KqBatch implements AutoCloseable {
     if (length < 0) return null;
     if (length == 0) return ByteBuffer.allocate(0).asReadOnlyBuffer();
     ByteBuffer window = windows.computeIfAbsent(Memory.window(address), this::window);
-    return window.slice(Memory.within(address), length).asReadOnlyBuffer().order(ByteOrder.BIG_ENDIAN);
+    return window.slice(Memory.within(address), length);
   }
 
   /** A view refers to the window that it was sliced from, so the window is gone after its last view. */
@@ -133,13 +146,15 @@ public final class KqBatch implements AutoCloseable {
     ByteBuffer window = Native.kq_window_at(start);
     held.hold();
     CLEANER.register(window, held);
-    return window;
+    return window.asReadOnlyBuffer();
   }
 
   /** Closing twice does nothing. */
   @Override
   public void close() {
+    if (closed) return;
     closed = true;
+    spare.set(rows);
     windows.clear();
     cleanable.clean();
   }

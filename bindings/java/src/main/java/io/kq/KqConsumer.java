@@ -7,6 +7,7 @@ import io.kq.internal.Native;
 import io.kq.internal.Rows;
 import io.kq.internal.Settings;
 import java.lang.ref.Cleaner;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -21,6 +22,7 @@ import java.util.OptionalLong;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -84,6 +86,7 @@ public final class KqConsumer<K, V> implements Consumer<K, V> {
   private final Rebalances rebalances = new Rebalances();
   private final Map<TopicPartition, OffsetAndMetadata> consumed = new HashMap<>(); // where polls have ended
   private final Map<Long, PendingCommit> pending = new HashMap<>();
+  private final AtomicReference<ByteBuffer> spareRows = new AtomicReference<>();
   private long commits;
   private Set<String> topics = Set.of();
   private boolean byPattern;
@@ -290,7 +293,7 @@ public final class KqConsumer<K, V> implements Consumer<K, V> {
   public KqBatch pollBatch(Duration timeout) {
     try (SingleThread turn = enter()) {
       KqBatch batch = nextRecords(timeout, null, this::takenOver);
-      return batch == null ? new KqBatch(0) : batch;
+      return batch == null ? new KqBatch(0, spareRows) : batch;
     }
   }
 
@@ -374,11 +377,8 @@ public final class KqConsumer<K, V> implements Consumer<K, V> {
   }
 
   private KqBatch takenOver(long batch) {
-    KqBatch taken = new KqBatch(batch);
-    for (int i = 0; i < taken.count(); i++) {
-      if (i + 1 < taken.count() && taken.topicPartition(i + 1).equals(taken.topicPartition(i))) continue;
-      consumed.put(taken.topicPartition(i), new OffsetAndMetadata(taken.offset(i) + 1));
-    }
+    KqBatch taken = new KqBatch(batch, spareRows);
+    taken.noteNext(consumed);
     return taken;
   }
 
