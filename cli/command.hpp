@@ -36,12 +36,27 @@ struct Commands {
   Common& common;
   Action& action;
 };
+// A verb of a noun: `run` gets the options that its words have set.
+template <class Options>
+CLI::App* verb(const Commands& commands, CLI::App* noun, const char* name, const char* what, int (*run)(const Common&, const Options&),
+               std::shared_ptr<Options> options) {
+  CLI::App* app = noun->add_subcommand(name, what)->fallthrough();
+  app->callback([=, &common = commands.common, &action = commands.action] { action = [=, &common] { return run(common, *options); }; });
+  return app;
+}
+
 void add_topic(const Commands&);
 void add_produce(const Commands&);
 void add_consume(const Commands&);
 void add_group(const Commands&);
 void add_cluster(const Commands&);
 void add_bench(const Commands&);
+void add_config(const Commands&);
+void add_transaction(const Commands&);
+void add_acl(const Commands&);
+void add_user(const Commands&);
+void add_quota(const Commands&);
+void add_admin(const Commands&);
 void add_completion(const Commands&);
 
 // Interruption (SIGINT, SIGTERM): told by a flag and by a descriptor that becomes readable, for poll(2).

@@ -31,6 +31,9 @@ _kq() {
     -i | --input) choices='lines json' ;;
     --acks) choices='0 1 all' ;;
     -g | --group) choices=$(_kq_groups "${brokers[@]}") ;;
+    --mechanism) choices='SCRAM-SHA-256 SCRAM-SHA-512' ;;
+    --operation) choices='all read write create delete alter describe describe-configs alter-configs cluster-action idempotent-write' ;;
+    -X | --property) choices=$(kq config list -o tsv | cut -f 1) ;;
     -F | --config) COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
   if [ -z "$choices" ]; then
@@ -40,9 +43,12 @@ _kq() {
 constexpr std::string_view script_end = R"bash(    esac
     if [[ $word != -* ]]; then
       case $path in
-        kq/topic/describe | kq/topic/delete | kq/topic/add-partitions | kq/produce | kq/consume | kq/bench/*)
+        kq/topic/describe | kq/topic/delete | kq/topic/delete-records | kq/topic/add-partitions | kq/produce | kq/consume | \
+          kq/bench/* | kq/transaction/producers)
           choices=$(_kq_topics "${brokers[@]}")
           [[ $path == kq/produce ]] && choices+=" $(compgen -f -- "$word")" ;;
+        kq/config/describe | kq/config/set | kq/config/delete) choices='topic broker group client_metrics broker_logger' ;;
+        kq/admin) choices=$(kq admin -o tsv | cut -f 1) ;;
         kq/group/describe | kq/group/reset | kq/group/delete) choices=$(_kq_groups "${brokers[@]}") ;;
       esac
     fi

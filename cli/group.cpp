@@ -33,18 +33,6 @@ struct ResetOptions {
   std::string to_time;
 };
 
-// Says what became of each row that failed.
-int report(const Rows& rows, const char* what, int32_t tolerated = KQ_ERR_NONE) {
-  int status = exit_done;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const kq_error* error = rows.error(i);
-    if (!error || (tolerated != KQ_ERR_NONE && kq_error_code(error) == tolerated)) continue;
-    fmt::print(stderr, "kq group {}: {}\n", what, describe(error));
-    status = exit_status(error);
-  }
-  return status;
-}
-
 RowsOwner run_for_groups(const char* operation, const std::vector<std::string>& groups, const Common& common, kq_admin* admin) {
   Request request(operation);
   for (size_t i = 0; i < groups.size(); ++i) {
@@ -67,7 +55,7 @@ int list(const Common& common, const ListOptions& options) {
     table.add({group.c_str(), rows.string(i, "type").c_str(), rows.string(i, "state").c_str(), rows.string(i, "protocol_type").c_str(),
                rows.int64(i, "coordinator")});
   table.print(common.output);
-  return report(rows, "list");
+  return report(rows, "group list");
 }
 
 // ---- describe ----------------------------------------------------------------------------------------------------------------
@@ -171,8 +159,8 @@ int describe_groups(const Common& common, const Groups& options) {
     (options.flag ? members : table).print(common.output);
   }
   if (for_json(common.output)) print_json(all);
-  const int status = report(groups, "describe");
-  return status != exit_done ? status : report(offsets, "describe");
+  const int status = report(groups, "group describe");
+  return status != exit_done ? status : report(offsets, "group describe");
 }
 
 // ---- reset -------------------------------------------------------------------------------------------------------------------
@@ -254,7 +242,7 @@ int reset(const Common& common, const ResetOptions& options) {
   int status = exit_done;
   if (!options.dry_run) {
     const RowsOwner answer = request.run(admin.get(), common.timeout_ms);
-    status = report(Rows(answer.get()), "reset");
+    status = report(Rows(answer.get()), "group reset");
   }
   if (status == exit_done && !common.quiet) table.print(common.output);
   return status;
@@ -264,15 +252,7 @@ int reset(const Common& common, const ResetOptions& options) {
 
 int delete_groups(const Common& common, const Groups& options) {
   const RowsOwner answer = run_for_groups("delete_groups", options.groups, common, common.admin().get());
-  return report(Rows(answer.get()), "delete", options.flag ? KQ_ERR_GROUP_ID_NOT_FOUND : KQ_ERR_NONE);
-}
-
-template <class Options>
-CLI::App* verb(const Commands& commands, CLI::App* noun, const char* name, const char* what, int (*run)(const Common&, const Options&),
-               std::shared_ptr<Options> options) {
-  CLI::App* app = noun->add_subcommand(name, what)->fallthrough();
-  app->callback([=, &common = commands.common, &action = commands.action] { action = [=, &common] { return run(common, *options); }; });
-  return app;
+  return report(Rows(answer.get()), "group delete", options.flag ? KQ_ERR_GROUP_ID_NOT_FOUND : KQ_ERR_NONE);
 }
 
 void add_reset(const Commands& commands, CLI::App* noun) {

@@ -1,5 +1,9 @@
 #include "cli/handles.hpp"
 
+#include <fmt/format.h>
+
+#include <utility>
+
 namespace kq::cli {
 
 std::string describe(const kq_error* error) {
@@ -21,7 +25,8 @@ int exit_status(const kq_error* error) {
     case KQ_ERR_SYSTEM: return exit_io;
     // To be tried again, says the protocol, as a new topic is not known everywhere at once; who typed a name wants to hear no.
     case KQ_ERR_UNKNOWN_TOPIC_OR_PARTITION:
-    case KQ_ERR_UNKNOWN_TOPIC_ID: return exit_refused;
+    case KQ_ERR_UNKNOWN_TOPIC_ID:
+    case KQ_ERR_ELECTION_NOT_NEEDED: return exit_refused;
     default: return kq_error_verdict(error) == KQ_RETRY ? exit_unreachable : exit_refused;
   }
 }
@@ -30,6 +35,17 @@ void check(kq_error* error) {
   if (!error) return;
   const Error owner(error);
   throw Failure{exit_status(error), describe(error)};
+}
+
+int report(const Rows& rows, const std::string& what, int32_t tolerated) {
+  int status = exit_done;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const kq_error* error = rows.error(i);
+    if (!error || (tolerated != KQ_ERR_NONE && kq_error_code(error) == tolerated)) continue;
+    fmt::print(stderr, "kq {}: {}\n", what, describe(error));
+    status = exit_status(error);
+  }
+  return status;
 }
 
 Request::Request(const char* operation) {
@@ -42,6 +58,8 @@ Request& Request::item() {
   check(kq_request_item(request_.get()));
   return *this;
 }
+
+Request& Request::next() { return std::exchange(begun_, true) ? item() : *this; }
 
 Request& Request::set(const char* name, const std::string& value) {
   check(kq_request_string(request_.get(), name, value.c_str()));

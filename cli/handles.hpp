@@ -56,6 +56,7 @@ class Rows {
     const char* text = kq_rows_string(rows_, row, column);
     return text ? text : "";
   }
+  const char* text(size_t row, const char* column) const { return kq_rows_string(rows_, row, column); }  // nullptr: null
   int64_t int64(size_t row, const char* column) const { return kq_rows_int64(rows_, row, column); }
   Rows nested(size_t row, const char* column) const { return Rows(kq_rows_nested(rows_, row, column)); }
   const kq_error* error(size_t row) const { return kq_rows_error(rows_, row); }
@@ -64,17 +65,23 @@ class Rows {
   const kq_rows* rows_;
 };
 
+// Tells on the standard error of each row that failed: the exit status is that of the last one.  `what` names the command, `tolerated` is
+// the code of an error that the user said not to mind.
+int report(const Rows& rows, const std::string& what, int32_t tolerated = KQ_ERR_NONE);
+
 // A request to the cluster's administration, built item by item.
 class Request {
  public:
   explicit Request(const char* operation);
   Request& item();
+  Request& next();  // the same, but for the first call: for loops over items
   Request& set(const char* name, const std::string& value);
   Request& set(const char* name, int64_t value);
   RowsOwner run(kq_admin* admin, int32_t timeout_ms) const;
 
  private:
   std::unique_ptr<kq_request, FreeWith<kq_request_free>> request_;
+  bool begun_ = false;
 };
 
 }  // namespace kq::cli

@@ -43,7 +43,8 @@ int run(int argc, char** argv) {
   root.failure_message(CLI::FailureMessage::simple);
   add_common_options(root, common);
   const Commands commands{root, common, action};
-  for (auto* add : {add_topic, add_produce, add_consume, add_group, add_cluster, add_bench, add_completion}) add(commands);
+  for (auto* add : {add_topic, add_produce, add_consume, add_group, add_cluster, add_config, add_transaction, add_acl, add_user,
+                    add_quota, add_admin, add_bench, add_completion}) add(commands);
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,7 +1,9 @@
 // kq topic create|list|describe|delete|add-partitions
 #include <fmt/format.h>
 
+#include <chrono>
 #include <map>
+#include <optional>
 
 #include "cli/command.hpp"
 #include "cli/table.hpp"
@@ -22,22 +24,17 @@ struct Names {
   bool flag = false;  // --internal, --if-exists
 };
 
+struct DeleteRecordsOptions {
+  std::string topic;
+  std::vector<int32_t> partitions;
+  std::optional<int64_t> before;
+  std::string before_time;
+};
+
 struct GrowOptions {
   std::string topic;
   int32_t total = 0;
 };
-
-// Says what became of each row that failed.  `tolerated` is the code of an error that the user said not to mind.
-int report(const Rows& rows, const char* what, int32_t tolerated = KQ_ERR_NONE) {
-  int status = exit_done;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const kq_error* error = rows.error(i);
-    if (!error || (tolerated != KQ_ERR_NONE && kq_error_code(error) == tolerated)) continue;
-    fmt::print(stderr, "kq topic {}: {}\n", what, describe(error));
-    status = exit_status(error);
-  }
-  return status;
-}
 
 int create(const Common& common, const CreateOptions& options) {
   Request request("create_topics");
@@ -57,7 +54,7 @@ int create(const Common& common, const CreateOptions& options) {
       table.add({rows.string(i, "topic").c_str(), rows.int64(i, "partitions"), rows.int64(i, "replication_factor"),
                  rows.string(i, "topic_id").c_str()});
   if (!common.quiet) table.print(common.output);
-  return report(rows, "create", options.if_not_exists ? KQ_ERR_TOPIC_ALREADY_EXISTS : KQ_ERR_NONE);
+  return report(rows, "topic create", options.if_not_exists ? KQ_ERR_TOPIC_ALREADY_EXISTS : KQ_ERR_NONE);
 }
 
 int list(const Common& common, const Names& names) {
@@ -69,7 +66,7 @@ int list(const Common& common, const Names& names) {
   for (const auto& [topic, i] : sorted)
     table.add({topic.c_str(), rows.int64(i, "partitions"), rows.string(i, "topic_id").c_str()});
   table.print(common.output);
-  return report(rows, "list");
+  return report(rows, "topic list");
 }
 
 boost::json::array node_list(const Rows& nodes) {
@@ -177,7 +174,7 @@ int describe_topics(const Common& common, const Names& names) {
     table.print(common.output);
   }
   if (for_json(common.output)) print_json(all);
-  return report(topics, "describe");
+  return report(topics, "topic describe");
 }
 
 int delete_topics(const Common& common, const Names& names) {
@@ -187,7 +184,43 @@ int delete_topics(const Common& common, const Names& names) {
     request.set("topic", names.topics[i]);
   }
   const RowsOwner answer = request.run(common.admin().get(), common.timeout_ms);
-  return report(Rows(answer.get()), "delete", names.flag ? KQ_ERR_UNKNOWN_TOPIC_OR_PARTITION : KQ_ERR_NONE);
+  return report(Rows(answer.get()), "topic delete", names.flag ? KQ_ERR_UNKNOWN_TOPIC_OR_PARTITION : KQ_ERR_NONE);
+}
+
+// The offsets below which records go, one for each of the topic's partitions that were asked for: -1, all.
+Offsets ends_of_deletion(const Common& common, kq_admin* admin, const DeleteRecordsOptions& options) {
+  const RowsOwner described = Request("describe_topics").set("topic", options.topic).run(admin, common.timeout_ms);
+  const Rows topics(described.get());
+  if (const kq_error* error = topics.error(0)) throw Failure{exit_status(error), describe(error)};
+  Offsets timed;
+  if (!options.before_time.empty()) {
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+    const auto time = parse_time(options.before_time, now.count());
+    if (!time) throw Failure{exit_usage, "--before-time takes 2024-05-01T10:00:00Z, milliseconds since 1970, or how long ago (15m, 2h, 1d); not '" + options.before_time + "'"};
+    timed = offsets_at(common, admin, topics, *time);
+  }
+  Offsets ends;
+  const Rows partitions = topics.nested(0, "partitions");
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    const std::pair place(options.topic, partitions.int64(i, "partition"));
+    if (options.partitions.empty() || std::ranges::find(options.partitions, place.second) != options.partitions.end())
+      ends[place] = options.before_time.empty() ? options.before.value_or(-1) : timed.contains(place) ? timed.at(place) : -1;
+  }
+  return ends;
+}
+
+int delete_records(const Common& common, const DeleteRecordsOptions& options) {
+  const Admin admin = common.admin();
+  Request request("delete_records");
+  for (const auto& [place, offset] : ends_of_deletion(common, admin.get(), options))
+    request.next().set("topic", place.first).set("partition", place.second).set("offset", offset);
+  const RowsOwner answer = request.run(admin.get(), common.timeout_ms);
+  const Rows rows(answer.get());
+  Table table({{"topic"}, {"partition", true}, {"first_offset", true}});
+  for (size_t i = 0; i < rows.size(); ++i)
+    if (!rows.error(i)) table.add({rows.string(i, "topic").c_str(), rows.int64(i, "partition"), rows.int64(i, "low_watermark")});
+  if (!common.quiet) table.print(common.output);
+  return report(rows, "topic delete-records");
 }
 
 int add_partitions(const Common& common, const GrowOptions& options) {
@@ -195,16 +228,7 @@ int add_partitions(const Common& common, const GrowOptions& options) {
                                .set("topic", options.topic)
                                .set("partitions", options.total)
                                .run(common.admin().get(), common.timeout_ms);
-  return report(Rows(answer.get()), "add-partitions");
-}
-
-template <class Options>
-CLI::App* verb(const Commands& commands, CLI::App* noun, const char* name, const char* what,
-               int (*run)(const Common&, const Options&), std::shared_ptr<Options> options) {
-  CLI::App* app = noun->add_subcommand(name, what)->fallthrough();
-  app->callback(
-      [=, &common = commands.common, &action = commands.action] { action = [=, &common] { return run(common, *options); }; });
-  return app;
+  return report(Rows(answer.get()), "topic add-partitions");
 }
 
 }  // namespace
@@ -240,6 +264,18 @@ void add_topic(const Commands& commands) {
   app = verb(commands, noun, "delete", "Delete topics and all their records", delete_topics, deletion);
   app->add_option("topic", deletion->topics, "Names of the topics")->required();
   app->add_flag("--if-exists", deletion->flag, "A topic that is not there is no error");
+
+  auto emptying = std::make_shared<DeleteRecordsOptions>();
+  app = verb(commands, noun, "delete-records", "Delete the oldest records of a topic", delete_records, emptying);
+  app->add_option("topic", emptying->topic, "Name of the topic")->required();
+  app->add_option("-p,--partition", emptying->partitions, "Only of these partitions, with commas")->delimiter(',')->allow_extra_args(false);
+  auto* before = app->add_option("--before", emptying->before, "Those below this offset; -1: all that there are now");
+  auto* time = app->add_option("--before-time", emptying->before_time, "Those from before a time, or from longer ago (2h)")->excludes(before);
+  app->callback([=, &common = commands.common, &action = commands.action] {
+    if (before->count() + time->count() == 0) throw CLI::RequiredError("--before or --before-time");
+    action = [=, &common] { return delete_records(common, *emptying); };
+  });
+  app->footer("Examples:\n  kq topic delete-records orders -p 0 --before 1000\n  kq topic delete-records orders --before-time 7d");
 
   auto growth = std::make_shared<GrowOptions>();
   app = verb(commands, noun, "add-partitions", "Give a topic more partitions", add_partitions, growth);

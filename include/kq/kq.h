@@ -459,47 +459,161 @@ KQ_API kq_error *kq_producer_abort(kq_producer *producer, int32_t timeout_ms);
  * default; ? may stay unset; the others must be set.  `out`: columns; x[a b] are nested rows; ? may be null.  s string, i int64,
  * b bytes.  There is a row for each item, with its own error.  (kq_operation_... tell the same to programs, with a sentence on each.)
  *
- *   list_topics        in   internal:i=0
- *                      out  topic:s topic_id:s internal:i partitions:i
- *   describe_topics    in   | topic:s                                  (no item: all)
- *                      out  topic:s topic_id:s internal:i
- *                           partitions[partition:i leader:i leader_epoch:i replicas[node:i] isr[node:i] offline[node:i]]
- *   create_topics      in   validate_only:i=0 | topic:s partitions:i=-1 replication_factor:i=-1 config:s=... assignment:s=...
- *                      out  topic:s topic_id:s partitions:i replication_factor:i
- *                      each config is "key=value"; each assignment is the brokers of the next partition, "1,2,3"
- *   delete_topics      in   | topic:s
- *                      out  topic:s topic_id:s
- *   create_partitions  in   validate_only:i=0 | topic:s partitions:i assignment:s=...
- *                      out  topic:s partitions:i
- *                      partitions is the new total; the assignments are those of the added ones
- *   describe_cluster   in
- *                      out  cluster_id:s controller:i nodes[node:i host:s port:i rack:s? fenced:i]
- *   describe_configs   in   documentation:i=0 | resource_type:s resource:s config:s=...
- *                      out  resource_type:s resource:s
- *                           configs[config:s value:s? type:s source:s read_only:i sensitive:i documentation:s?
- *                                   synonyms[config:s value:s? source:s]]
- *                      resource_type is topic, broker, broker_logger, client_metrics or group
- *   alter_configs      in   validate_only:i=0 | resource_type:s resource:s config:s operation:s=set value:s?
- *                      out  resource_type:s resource:s
- *                      operation is set, delete, append or subtract; items of one resource are changed together and share a row
- *   list_offsets       in   isolation:s=read_uncommitted | topic:s partition:i timestamp:i
- *                      out  topic:s partition:i offset:i timestamp:i leader_epoch:i
- *                      timestamp may be -1 latest, -2 earliest, -3 max timestamp, -4 earliest local, -5 latest tiered
- *   list_groups        in   state:s= type:s=
- *                      out  group:s type:s? protocol_type:s state:s? coordinator:i
- *   describe_groups    in   | group:s
- *                      out  group:s type:s protocol_type:s state:s assignor:s epoch:i? coordinator:i
- *                           members[member:s instance:s? client:s host:s epoch:i? assignment[topic:s partition:i]]
- *   delete_groups      in   | group:s
- *                      out  group:s
- *   list_group_offsets in   | group:s
- *                      out  group:s
- *                           offsets[topic:s partition:i offset:i leader_epoch:i metadata:s?]
- *   alter_group_offsets in  group:s | topic:s partition:i offset:i metadata:s?
- *                      out  topic:s partition:i
- *                      for a group without members; offset is of the next record to read
- *   delete_group_offsets in group:s | topic:s partition:i
- *                      out  topic:s partition:i
+ *   list_topics
+ *     in   internal:i=0
+ *     out  topic:s topic_id:s internal:i partitions:i
+ *   describe_topics
+ *     in   | topic:s   (no item: all)
+ *     out  topic:s topic_id:s internal:i
+ *          partitions[partition:i leader:i leader_epoch:i replicas[node:i] isr[node:i] offline[node:i]]
+ *   create_topics
+ *     in   validate_only:i=0 | topic:s partitions:i=-1 replication_factor:i=-1 config:s=... assignment:s=...
+ *     out  topic:s topic_id:s partitions:i replication_factor:i
+ *          each config is "key=value"; each assignment is the brokers of the next partition, "1,2,3"
+ *   delete_topics
+ *     in   | topic:s
+ *     out  topic:s topic_id:s
+ *   create_partitions
+ *     in   validate_only:i=0 | topic:s partitions:i assignment:s=...
+ *     out  topic:s partitions:i
+ *          partitions is the new total; the assignments are those of the added ones
+ *   delete_records
+ *     in   | topic:s partition:i offset:i
+ *     out  topic:s partition:i low_watermark:i
+ *          records below the offset go; -1: all that there are
+ *   describe_cluster
+ *     in
+ *     out  cluster_id:s controller:i nodes[node:i host:s port:i rack:s? fenced:i]
+ *   describe_configs
+ *     in   documentation:i=0 | resource_type:s resource:s config:s=...
+ *     out  resource_type:s resource:s
+ *          configs[config:s value:s? type:s source:s read_only:i sensitive:i documentation:s?
+ *                  synonyms[config:s value:s? source:s]]
+ *          resource_type is topic, broker, broker_logger, client_metrics or group
+ *   alter_configs
+ *     in   validate_only:i=0 | resource_type:s resource:s config:s operation:s=set value:s?
+ *     out  resource_type:s resource:s
+ *          operation is set, delete, append or subtract; items of one resource are changed together and share a row
+ *   list_config_resources
+ *     in   resource_type:s=...
+ *     out  resource_type:s resource:s
+ *   list_offsets
+ *     in   isolation:s=read_uncommitted | topic:s partition:i timestamp:i
+ *     out  topic:s partition:i offset:i timestamp:i leader_epoch:i
+ *          timestamp may be -1 latest, -2 earliest, -3 max timestamp, -4 earliest local, -5 latest tiered
+ *   list_groups
+ *     in   state:s= type:s=
+ *     out  group:s type:s? protocol_type:s state:s? coordinator:i
+ *   describe_groups
+ *     in   | group:s
+ *     out  group:s type:s protocol_type:s state:s assignor:s epoch:i? coordinator:i
+ *          members[member:s instance:s? client:s host:s epoch:i? assignment[topic:s partition:i]]
+ *   delete_groups
+ *     in   | group:s
+ *     out  group:s
+ *   list_group_offsets
+ *     in   | group:s
+ *     out  group:s
+ *          offsets[topic:s partition:i offset:i leader_epoch:i metadata:s?]
+ *   alter_group_offsets
+ *     in   group:s | topic:s partition:i offset:i metadata:s?
+ *     out  topic:s partition:i
+ *          for a group without members; offset is of the next record to read
+ *   delete_group_offsets
+ *     in   group:s | topic:s partition:i
+ *     out  topic:s partition:i
+ *   list_share_group_offsets
+ *     in   | group:s
+ *     out  group:s
+ *          offsets[topic:s partition:i offset:i? leader_epoch:i lag:i?]
+ *   alter_share_group_offsets
+ *     in   group:s | topic:s partition:i offset:i
+ *     out  topic:s partition:i
+ *   delete_share_group_offsets
+ *     in   group:s | topic:s
+ *     out  topic:s
+ *          share groups have offsets of their own kind; these three are for those
+ *   describe_producers
+ *     in   | topic:s partition:i
+ *     out  topic:s partition:i
+ *          producers[producer_id:i producer_epoch:i last_sequence:i last_timestamp:i coordinator_epoch:i?
+ *                    transaction_start_offset:i?]
+ *   list_transactions
+ *     in   state:s=... producer_id:i=... running_longer_ms:i=-1 pattern:s?
+ *     out  transactional_id:s state:s producer_id:i coordinator:i
+ *          pattern is a regular expression for the id
+ *   describe_transactions
+ *     in   | transactional_id:s
+ *     out  transactional_id:s state:s producer_id:i producer_epoch:i timeout_ms:i start_time:i? coordinator:i
+ *          partitions[topic:s partition:i]
+ *   abort_transactions
+ *     in   | topic:s partition:i producer_id:i producer_epoch:i coordinator_epoch:i=0
+ *     out  topic:s partition:i producer_id:i
+ *          for one that hangs, with no coordinator that knows of it: describe_producers finds it
+ *   fence_producers
+ *     in   | transactional_id:s
+ *     out  transactional_id:s producer_id:i? producer_epoch:i?
+ *          shuts out producers with this id and aborts what they have open
+ *   describe_acls
+ *     in   resource_type:s=any resource:s? pattern_type:s=any principal:s? host:s? operation:s=any permission:s=any
+ *     out  resource_type:s resource:s pattern_type:s principal:s host:s operation:s permission:s
+ *          as for delete_acls, one filter
+ *   create_acls
+ *     in   | resource_type:s resource:s pattern_type:s=literal principal:s host:s=* operation:s permission:s=allow
+ *     out  resource_type:s resource:s pattern_type:s principal:s host:s operation:s permission:s
+ *          resource_type is topic, group, cluster, transactional_id, delegation_token or user; pattern_type literal or
+ *          prefixed; permission allow or deny; operation read, write and so on, with underscores
+ *   delete_acls
+ *     in   | resource_type:s=any resource:s? pattern_type:s=any principal:s? host:s? operation:s=any permission:s=any
+ *     out  filter:i acls[resource_type:s resource:s pattern_type:s principal:s host:s operation:s permission:s]
+ *          pattern_type may also be match: all rules that apply to a resource of that name
+ *   describe_user_scram_credentials
+ *     in   | user:s   (no item: all)
+ *     out  user:s credentials[mechanism:s iterations:i]
+ *   alter_user_scram_credentials
+ *     in   | user:s mechanism:s operation:s=set password:s? iterations:i=4096
+ *     out  user:s mechanism:s
+ *          mechanism is SCRAM-SHA-256 or SCRAM-SHA-512; operation set or delete; the password is salted and hashed here
+ *   describe_client_quotas
+ *     in   strict:i=0 | entity:s match:s=any name:s?   (no item: all)
+ *     out  user:s? client_id:s? ip:s? quotas[quota:s value:s]
+ *          entity is user, client_id or ip; match is exact (with the name), default or any; an empty name in a row is
+ *          the default of its kind; a value is a decimal number
+ *   alter_client_quotas
+ *     in   validate_only:i=0 | user:s? client_id:s? ip:s? quota:s value:s?
+ *     out  user:s? client_id:s? ip:s? quota:s
+ *          without a value the limit goes
+ *   elect_leaders
+ *     in   election:s=preferred | topic:s partition:i   (no item: all)
+ *     out  topic:s partition:i
+ *          election is preferred or unclean
+ *   alter_partition_reassignments
+ *     in   allow_replication_factor_change:i=1 | topic:s partition:i replicas:s?
+ *     out  topic:s partition:i
+ *          replicas are brokers, "1,2,3"; without them a reassignment under way is given up
+ *   list_partition_reassignments
+ *     in   | topic:s partition:i   (no item: all)
+ *     out  topic:s partition:i replicas[node:i] adding[node:i] removing[node:i]
+ *   describe_log_dirs
+ *     in   topic:s=... | broker:i   (no item: all brokers)
+ *     out  broker:i
+ *          dirs[path:s total_bytes:i? usable_bytes:i?
+ *               partitions[topic:s partition:i bytes:i offset_lag:i future:i]]
+ *   alter_replica_log_dirs
+ *     in   | broker:i topic:s partition:i path:s
+ *     out  broker:i topic:s partition:i
+ *   describe_features
+ *     in
+ *     out  feature:s min_version:i max_version:i version:i?
+ *   update_features
+ *     in   validate_only:i=0 | feature:s version:i change:s=upgrade
+ *     out  feature:s
+ *          change is upgrade, safe_downgrade or unsafe_downgrade; version 0: use it no more
+ *   describe_quorum
+ *     in
+ *     out  leader:i leader_epoch:i high_watermark:i
+ *          voters[node:i directory:s end_offset:i last_fetch:i? last_caught_up:i?]
+ *          observers[node:i directory:s end_offset:i last_fetch:i? last_caught_up:i?]
  */
 typedef struct kq_admin   kq_admin;
 typedef struct kq_request kq_request;

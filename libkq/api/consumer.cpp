@@ -119,7 +119,7 @@ kq_error* kq_consumer_offsets_at(kq_consumer* consumer, int64_t timestamp_ms, kq
     std::vector<client::OffsetQuery> queries;
     for (const kq_topic_partition& each : *given) {
       if (!each.topic) return make_error(null_argument("topic"));
-      queries.push_back({each.topic, each.partition, timestamp_ms});
+      queries.push_back({{each.topic, each.partition}, timestamp_ms});
     }
     const std::lock_guard lock(consumer->closing);
     if (consumer->closed) return make_error(closed_consumer_error().error());

@@ -66,11 +66,11 @@ static void expect_same(const std::string& what, const std::string& header, cons
 int main(int, char** argv) {
   const std::string header = read(argv[1]);
   size_t seen = 0;
-  const std::regex table(R"( \*   (\w+) +in *([^\n]*)\n \*  +out *([^\n]*)((?:\n \* {27,}(?:assignment|configs|members|offsets|partitions|synonyms)[^\n]*)*))");
+  const std::regex table(R"( \*   (\w+)\n \*     in *([^\n]*)\n \*     out  ([^\n]*)((?:\n \*          +\w+\[[^\n]*|\n \*           +[^\n]*)*))");
   for (std::sregex_iterator at(header.begin(), header.end(), table), end; at != end; ++at, ++seen) {
     const std::string operation = at->str(1);
     std::string in = at->str(2);
-    if (const size_t note = in.find("   "); note != std::string::npos) in.resize(note);
+    if (const size_t note = in.find("   ("); note != std::string::npos) in.resize(note);
     expect_same(operation + " in", in, parameters_of(operation.c_str()));
     expect_same(operation + " out", flattened(at->str(3) + at->str(4)), columns_of(operation.c_str()));
   }

@@ -1,42 +1,21 @@
 // Operations on configurations: describe, alter.
-#include <array>
 #include <charconv>
 #include <map>
 
+#include "libkq/client/admin/names.hpp"
 #include "libkq/client/admin/story.hpp"
 #include "libkq/protocol/messages/describe_configs.hpp"
 #include "libkq/protocol/messages/incremental_alter_configs.hpp"
+#include "libkq/protocol/messages/list_config_resources.hpp"
 
 namespace kq::client::admin {
 namespace {
 
-struct Named {
-  int8_t number;
-  std::string_view name;
-};
-constexpr Named resource_types[] = {{2, "topic"}, {4, "broker"}, {8, "broker_logger"}, {16, "client_metrics"}, {32, "group"}};
 constexpr Named alter_operations[] = {{0, "set"}, {1, "delete"}, {2, "append"}, {3, "subtract"}};
 constexpr Named sources[] = {{1, "dynamic_topic"},   {2, "dynamic_broker"}, {3, "dynamic_default_broker"}, {4, "static_broker"},
                              {5, "default"},         {6, "dynamic_broker_logger"}, {7, "dynamic_client_metrics"}, {8, "dynamic_group"}};
 constexpr Named value_types[] = {{1, "boolean"}, {2, "string"}, {3, "int"},   {4, "short"},   {5, "long"},
                                  {6, "double"},  {7, "list"},   {8, "class"}, {9, "password"}};
-
-template <size_t N>
-std::string_view name_in(const Named (&table)[N], int8_t number) {
-  for (const Named& each : table)
-    if (each.number == number) return each.name;
-  return "unknown";
-}
-
-template <size_t N>
-Result<int8_t> number_in(const Named (&table)[N], std::string_view name, const char* what) {
-  std::string all;
-  for (const Named& each : table) {
-    if (each.name == name) return each.number;
-    all += (all.empty() ? "" : ", ") + std::string(each.name);
-  }
-  return Error(own_code::argument, std::string(what) + " is one of " + all + ", and not '" + std::string(name) + "'");
-}
 
 struct Resource {
   int8_t type;
@@ -54,7 +33,7 @@ struct Resource {
 };
 
 Result<Resource> resource_of(const Request& request, size_t item) {
-  KQ_TRY_ASSIGN(const int8_t type, number_in(resource_types, request.string(item, "resource_type"), "resource_type"));
+  KQ_TRY_ASSIGN(const int8_t type, number_in(config_resource_types, request.string(item, "resource_type"), "resource_type"));
   return Resource{type, request.string(item, "resource")};
 }
 
@@ -70,8 +49,8 @@ void fail_all(kq_rows& rows, const Message& message, const Refer& row_of, const 
 
 kq_rows::Row& row_of(kq_rows& rows, int8_t type, std::string_view name) {
   for (size_t i = 0; i < rows.count(); ++i)
-    if (*rows.string(i, "resource") == name && *rows.string(i, "resource_type") == name_in(resource_types, type)) return rows.at(i);
-  return rows.add().set("resource_type", name_in(resource_types, type)).set("resource", name);
+    if (*rows.string(i, "resource") == name && *rows.string(i, "resource_type") == name_in(config_resource_types, type)) return rows.at(i);
+  return rows.add().set("resource_type", name_in(config_resource_types, type)).set("resource", name);
 }
 
 // ---- describe_configs ----------------------------------------------------------------------------------------------------------
@@ -177,6 +156,24 @@ awaitable<Result<Rows>> tell_alter_configs(std::shared_ptr<Cluster> cluster, con
   co_return rows;
 }
 
+// ---- list_config_resources -----------------------------------------------------------------------------------------------------
+
+awaitable<Result<Rows>> tell_list_config_resources(std::shared_ptr<Cluster> cluster, const Request& request, Instant deadline) {
+  ListConfigResourcesRequest message;
+  for (const std::string_view name : request.strings("resource_type")) {
+    const auto type = number_in(config_resource_types, name, "resource_type");
+    if (!type) co_return type.error();
+    message.resource_types.push_back(*type);
+  }
+  auto reply = co_await cluster->request(any_node, message, deadline);
+  if (!reply) co_return std::move(reply.error());
+  if (reply->message.error_code != Code::none) co_return no_to("list_config_resources", reply->message.error_code);
+  Rows rows = make_rows(list_config_resources);
+  for (const auto& resource : reply->message.config_resources)
+    rows->add().set("resource_type", name_in(config_resource_types, resource.resource_type)).set("resource", resource.resource_name);
+  co_return rows;
+}
+
 // ---- tables --------------------------------------------------------------------------------------------------------------------
 
 constexpr kq_field type_item = item("resource_type", 's', "topic, broker, broker_logger, client_metrics or group.");
@@ -211,6 +208,12 @@ constexpr kq_field alter_in[] = {
     nullable(item("value", 's', "The value; not for delete.")),
 };
 constexpr kq_field alter_out[] = {type_column, resource_column};
+constexpr kq_field list_in[] = {
+    repeated(parameter("resource_type", 's', "topic, broker, broker_logger, client_metrics or group; none: of all types.")),
+};
+constexpr kq_field list_out[] = {
+    column("resource_type", 's', "topic, broker, broker_logger, client_metrics or group."), column("resource", 's', "Its name."),
+};
 
 }  // namespace
 
@@ -218,5 +221,7 @@ constinit const Operation describe_configs{"describe_configs", "Settings of topi
                                            false, tell_describe_configs};
 constinit const Operation alter_configs{"alter_configs", "Changes settings, each key by itself.", alter_in, alter_out, false,
                                         tell_alter_configs};
+constinit const Operation list_config_resources{"list_config_resources", "What there is that can have settings.", list_in, list_out, true,
+                                                tell_list_config_resources};
 
 }  // namespace kq::client::admin

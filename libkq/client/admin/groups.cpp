@@ -6,6 +6,7 @@
 #include "libkq/protocol/messages/delete_groups.hpp"
 #include "libkq/protocol/messages/describe_groups.hpp"
 #include "libkq/protocol/messages/list_groups.hpp"
+#include "libkq/protocol/messages/share_group_describe.hpp"
 
 namespace kq::client::admin {
 namespace {
@@ -29,12 +30,10 @@ awaitable<Result<Rows>> tell_list_groups(std::shared_ptr<Cluster> cluster, const
   ListGroupsRequest message;
   if (const std::string_view state = request.string("state"); !state.empty()) message.states_filter.push_back(state);
   if (const std::string_view type = request.string("type"); !type.empty()) message.types_filter.push_back(type);
-  Status refreshed = co_await cluster->refreshed(deadline);
-  if (!refreshed) co_return std::move(refreshed.error());
-  std::vector<int32_t> nodes;
-  for (const auto& [id, node] : cluster->nodes()) nodes.push_back(id);
+  auto nodes = co_await all_brokers(cluster, deadline);
+  if (!nodes) co_return std::move(nodes.error());
   Rows rows = make_rows(list_groups);
-  for (const int32_t node : nodes) {
+  for (const int32_t node : *nodes) {
     auto reply = co_await cluster->request(at_node(node), message, deadline);
     if (!reply) co_return std::move(reply.error());
     if (reply->message.error_code != Code::none) co_return no_to("list_groups", reply->message.error_code);
@@ -46,6 +45,7 @@ awaitable<Result<Rows>> tell_list_groups(std::shared_ptr<Cluster> cluster, const
 // ---- describe_groups -----------------------------------------------------------------------------------------------------------
 
 Code code_of_group(const ConsumerGroupDescribeResponse& response) { return response.groups.empty() ? Code::none : response.groups.front().error_code; }
+Code code_of_share_group(const ShareGroupDescribeResponse& response) { return response.groups.empty() ? Code::none : response.groups.front().error_code; }
 Code code_of_classic(const DescribeGroupsResponse& response) { return response.groups.empty() ? Code::none : response.groups.front().error_code; }
 
 template <class Assignment>
@@ -65,6 +65,17 @@ void describe(kq_rows::Row& row, const ConsumerGroupDescribeResponse::DescribedG
   }
 }
 
+void describe(kq_rows::Row& row, const ShareGroupDescribeResponse::DescribedGroup& group) {
+  row.set("state", group.group_state).set("type", "share").set("protocol_type", "share").set("assignor", group.assignor_name);
+  row.set("epoch", group.group_epoch);
+  kq_rows& members = row.nested("members");
+  for (const auto& each : group.members) {
+    auto& member = members.add().set("member", each.member_id).set("client", each.client_id).set("host", each.client_host);
+    member.set("epoch", each.member_epoch);
+    add_assignment(member.nested("assignment"), each.assignment);
+  }
+}
+
 void describe(kq_rows::Row& row, const DescribeGroupsResponse::DescribedGroup& group) {
   row.set("state", group.group_state).set("type", "classic").set("protocol_type", group.protocol_type).set("assignor", group.protocol_data);
   kq_rows& members = row.nested("members");
@@ -78,6 +89,15 @@ void describe(kq_rows::Row& row, const DescribeGroupsResponse::DescribedGroup& g
   }
 }
 
+awaitable<bool> describe_share_group(std::shared_ptr<Coordinator> coordinator, std::string_view group, kq_rows::Row& row, Instant deadline) {
+  ShareGroupDescribeRequest message;
+  message.group_ids.push_back(group);
+  auto reply = co_await coordinator->request(message, deadline, code_of_share_group);
+  const bool known = reply && !reply->message.groups.empty() && reply->message.groups.front().error_code == Code::none;
+  if (known) describe(row, reply->message.groups.front());
+  co_return known;
+}
+
 awaitable<void> describe_classic(std::shared_ptr<Coordinator> coordinator, std::string_view group, kq_rows::Row& row, Instant deadline) {
   DescribeGroupsRequest message;
   message.groups.push_back(group);
@@ -86,16 +106,19 @@ awaitable<void> describe_classic(std::shared_ptr<Coordinator> coordinator, std::
     row.fail(std::move(reply.error()).in(group));
   } else if (reply->message.groups.empty()) {
     row.fail(Error(own_code::protocol, "the broker's answer does not mention group '" + std::string(group) + "'"));
-  } else if (const auto& described = reply->message.groups.front(); described.error_code != Code::none) {
-    row.fail(no_to(group, described.error_code, described.error_message));
-  } else if (described.group_state == "Dead") {                    // what older brokers say of a group that is not there
-    row.fail(no_to(group, Code::group_id_not_found));
+  } else if (const auto& told = reply->message.groups.front(); told.error_code == Code::none && told.group_state != "Dead") {
+    describe(row, told);
+  } else if (told.error_code == Code::none || told.error_code == Code::group_id_not_found) {
+    // "Dead" is what older brokers say of a group that is not there.
+    const bool shared = co_await describe_share_group(coordinator, group, row, deadline);
+    if (!shared) row.fail(no_to(group, Code::group_id_not_found));
   } else {
-    describe(row, described);
+    row.fail(no_to(group, told.error_code, told.error_message));
   }
 }
 
-// A group is asked for as one of the newer protocol first; who does not know it that way may know it as a classic one.
+// A group is asked for as one of the newer protocol first; who does not know it that way may know it as a classic one, or as one that
+// shares.
 awaitable<void> describe_one(std::shared_ptr<Cluster> cluster, std::string_view group, kq_rows::Row& row, Instant deadline) {
   const auto coordinator = coordinator_of(cluster, group);
   auto node = co_await coordinator->find(deadline);
@@ -161,7 +184,7 @@ constexpr kq_field list_groups_out[] = {
 constexpr kq_field describe_groups_in[] = {group_item};
 constexpr kq_field describe_groups_out[] = {
     group_column,
-    column("type", 's', "classic or consumer."),
+    column("type", 's', "classic, consumer or share."),
     protocol_type_column,
     column("state", 's', "Stable, Empty, PreparingRebalance, CompletingRebalance, Assigning, Reconciling or Dead."),
     column("assignor", 's', "How partitions are assigned; empty: nobody is there."),

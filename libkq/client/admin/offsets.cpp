@@ -1,97 +1,47 @@
 #include "libkq/client/admin/offsets.hpp"
 
-#include <map>
-#include <set>
-
-#include "libkq/client/admin/story.hpp"
+#include "libkq/client/admin/leaders.hpp"
 #include "libkq/protocol/messages/list_offsets.hpp"
 
 namespace kq::client {
 namespace {
 
-using Queries = std::vector<OffsetQuery*>;
-
-bool pending(const OffsetQuery& query) { return query.error && query.error->verdict() == Verdict::retry; }
-
-// Each open query under its leader.  One without a leader keeps an error that may pass.
-std::map<int32_t, Queries> by_leader(const Cluster& cluster, std::vector<OffsetQuery>& queries) {
-  std::map<int32_t, Queries> leaders;
-  for (OffsetQuery& query : queries) {
-    if (!pending(query)) continue;
-    const Topic* topic = cluster.topic(query.topic);
-    const Partition* partition = cluster.partition(query.topic, query.partition);
-    const std::string name = query.topic + "-" + std::to_string(query.partition);
-    if (topic && topic->error != Code::none) {
-      query.error = admin::no_to(name, topic->error);
-    } else if (topic && topic->usable() && !partition) {
-      query.error = Error(static_cast<int32_t>(Code::unknown_topic_or_partition),
-                          name + ": the topic has " + std::to_string(topic->partitions.size()) + " partitions");
-    } else if (partition && partition->leader >= 0) {
-      leaders[partition->leader].push_back(&query);
-    }
-  }
-  return leaders;
-}
-
-void take_answers(const Queries& queries, const ListOffsetsResponse& response) {
-  for (OffsetQuery* query : queries) {
-    for (const auto& topic : response.topics) {
-      if (topic.name != query->topic) continue;
-      for (const auto& answer : topic.partitions) {
-        if (answer.partition_index != query->partition) continue;
-        query->offset = answer.offset;
-        query->found_timestamp = answer.timestamp;
-        query->leader_epoch = answer.leader_epoch;
-        query->error.reset();
-        if (answer.error_code != Code::none)
-          query->error = admin::no_to(query->topic + "-" + std::to_string(query->partition), answer.error_code);
-      }
+void take_answer(OffsetQuery& query, const ListOffsetsResponse& response) {
+  for (const auto& topic : response.topics) {
+    if (topic.name != query.topic) continue;
+    for (const auto& answer : topic.partitions) {
+      if (answer.partition_index != query.partition) continue;
+      query.offset = answer.offset;
+      query.found_timestamp = answer.timestamp;
+      query.leader_epoch = answer.leader_epoch;
+      query.error.reset();
+      if (answer.error_code != Code::none) query.error = admin::no_to(query.name(), answer.error_code);
     }
   }
 }
 
-awaitable<void> ask(std::shared_ptr<Cluster> cluster, int32_t leader, Queries queries, int8_t isolation_level, Instant deadline) {
+ListOffsetsRequest message_for(const std::vector<OffsetQuery*>& queries, int8_t isolation_level, Instant deadline) {
   ListOffsetsRequest request;
   request.replica_id = -1;
   request.isolation_level = isolation_level;
   request.timeout_ms = admin::ms_until(deadline);
   for (const OffsetQuery* query : queries) {
-    if (request.topics.empty() || request.topics.back().name != query->topic) request.topics.emplace_back().name = query->topic;
     ListOffsetsRequest::ListOffsetsPartition partition;
     partition.partition_index = query->partition;
     partition.timestamp = query->timestamp;
-    request.topics.back().partitions.push_back(partition);
+    admin::topic_in(request.topics, query->topic).partitions.push_back(partition);
   }
-  auto reply = co_await cluster->request(at_node(leader), request, deadline);
-  if (reply) {
-    take_answers(queries, reply->message);
-  } else {
-    for (OffsetQuery* query : queries) query->error = reply.error();
-  }
+  return request;
 }
 
 }  // namespace
 
 awaitable<Result<bool>> find_offsets(std::shared_ptr<Cluster> cluster, std::vector<OffsetQuery>& queries, int8_t isolation_level,
                                      Instant deadline) {
-  std::set<std::string> topics;
-  for (OffsetQuery& query : queries) {
-    query.error = Error(own_code::timed_out, query.topic + "-" + std::to_string(query.partition) + ": no leader has answered in time",
-                        Verdict::retry);
-    topics.insert(query.topic);
-  }
-  for (const std::string& topic : topics) cluster->want_topic(topic);
-  for (;;) {
-    for (const auto& [leader, asked] : by_leader(*cluster, queries)) co_await ask(cluster, leader, asked, isolation_level, deadline);
-    if (std::ranges::none_of(queries, pending)) break;
-    Status refreshed = co_await cluster->refreshed(deadline);           // comes no more often than retry.backoff.ms
-    if (!refreshed) {
-      for (OffsetQuery& query : queries)
-        if (pending(query)) query.error = refreshed.error();
-      break;
-    }
-  }
-  for (const std::string& topic : topics) cluster->unwant_topic(topic);
+  const auto ask = [&](int32_t leader, const std::vector<OffsetQuery*>& asked) {
+    return admin::ask_leader(cluster, leader, message_for(asked, isolation_level, deadline), asked, take_answer, deadline);
+  };
+  co_await admin::ask_leaders(cluster, queries, ask, deadline);
   co_return true;
 }
 
@@ -117,7 +67,7 @@ awaitable<Result<Rows>> tell_list_offsets(std::shared_ptr<Cluster> cluster, cons
                                             std::string(isolation) + "'");
   std::vector<OffsetQuery> queries;
   for (size_t item = 0; item < request.count(); ++item)
-    queries.push_back({std::string(request.string(item, "topic")), static_cast<int32_t>(request.int64(item, "partition")),
+    queries.push_back({{std::string(request.string(item, "topic")), static_cast<int32_t>(request.int64(item, "partition"))},
                        request.int64(item, "timestamp")});
   const auto asked = co_await find_offsets(cluster, queries, isolation == "read_committed", deadline);
   if (!asked) co_return asked.error();

@@ -1,19 +1,16 @@
 // Offsets of partitions, by position or by time: asked of their leaders.
 #pragma once
 
-#include "libkq/client/cluster.hpp"
+#include "libkq/client/admin/leaders.hpp"
 
 namespace kq::client {
 
-struct OffsetQuery {
-  std::string topic;
-  int32_t partition;
-  int64_t timestamp;                       // or one of kq.h's kq_offset
+struct OffsetQuery : admin::AtLeader {
+  int64_t timestamp = -1;                  // or one of kq.h's kq_offset
   // The answer.
   int64_t offset = -1;                     // -1: there is none
   int64_t found_timestamp = -1;
   int32_t leader_epoch = -1;
-  std::optional<Error> error{};
 };
 
 // Fills in the answers: one request to each leader, again where leaders have moved, until the deadline.  `queries` must outlive it.

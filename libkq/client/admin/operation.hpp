@@ -44,6 +44,10 @@ constexpr kq_field column(const char* name, char type, const char* doc) {
 // The operations, each beside its story.
 extern const Operation list_topics, describe_topics, create_topics, delete_topics, create_partitions, describe_cluster,
     describe_configs, alter_configs, list_offsets, list_groups, describe_groups, delete_groups, list_group_offsets, alter_group_offsets,
-    delete_group_offsets;
+    delete_group_offsets, list_share_group_offsets, alter_share_group_offsets, delete_share_group_offsets, delete_records,
+    describe_producers, list_transactions, describe_transactions, abort_transactions, fence_producers, describe_acls, create_acls,
+    delete_acls, describe_client_quotas, alter_client_quotas, describe_user_scram_credentials, alter_user_scram_credentials,
+    list_config_resources, describe_log_dirs, alter_replica_log_dirs, elect_leaders, alter_partition_reassignments,
+    list_partition_reassignments, describe_features, update_features, describe_quorum;
 
 }  // namespace kq::client::admin

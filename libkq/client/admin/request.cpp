@@ -64,17 +64,30 @@ std::string_view Request::string_in(const Values& values, std::string_view name)
   return field->default_value;
 }
 
-std::optional<std::string_view> Request::string_or_null(size_t item, std::string_view name) const {
-  const auto found = items_[item].find(name);
-  if (found == items_[item].end()) return std::nullopt;
+std::optional<std::string_view> Request::string_or_null_in(const Values& values, std::string_view name) {
+  const auto found = values.find(name);
+  if (found == values.end()) return std::nullopt;
   return std::get<std::string>(found->second.front());
 }
 
-std::vector<std::string_view> Request::strings(size_t item, std::string_view name) const {
+std::optional<int64_t> Request::int64_or_null(size_t item, std::string_view name) const {
+  const auto found = items_[item].find(name);
+  if (found == items_[item].end()) return std::nullopt;
+  return std::get<int64_t>(found->second.front());
+}
+
+std::vector<std::string_view> Request::strings_in(const Values& values, std::string_view name) {
   std::vector<std::string_view> strings;
-  if (const auto found = items_[item].find(name); found != items_[item].end())
+  if (const auto found = values.find(name); found != values.end())
     for (const Value& value : found->second) strings.push_back(std::get<std::string>(value));
   return strings;
+}
+
+std::vector<int64_t> Request::int64s(std::string_view name) const {
+  std::vector<int64_t> numbers;
+  if (const auto found = whole_.find(name); found != whole_.end())
+    for (const Value& value : found->second) numbers.push_back(std::get<int64_t>(value));
+  return numbers;
 }
 
 }  // namespace kq::client::admin

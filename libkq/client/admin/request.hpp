@@ -35,13 +35,19 @@ class Request {
   std::string_view string(std::string_view name) const { return string_in(whole_, name); }
   int64_t int64(size_t item, std::string_view name) const { return int64_in(items_[item], name); }
   std::string_view string(size_t item, std::string_view name) const { return string_in(items_[item], name); }
-  std::optional<std::string_view> string_or_null(size_t item, std::string_view name) const;
-  std::vector<std::string_view> strings(size_t item, std::string_view name) const;
+  std::optional<std::string_view> string_or_null(std::string_view name) const { return string_or_null_in(whole_, name); }
+  std::optional<std::string_view> string_or_null(size_t item, std::string_view name) const { return string_or_null_in(items_[item], name); }
+  std::optional<int64_t> int64_or_null(size_t item, std::string_view name) const;
+  std::vector<std::string_view> strings(std::string_view name) const { return strings_in(whole_, name); }
+  std::vector<std::string_view> strings(size_t item, std::string_view name) const { return strings_in(items_[item], name); }
+  std::vector<int64_t> int64s(std::string_view name) const;
 
  private:
   Status check(const Values&, bool per_item) const;
   int64_t int64_in(const Values&, std::string_view name) const;
   std::string_view string_in(const Values&, std::string_view name) const;
+  static std::optional<std::string_view> string_or_null_in(const Values&, std::string_view name);
+  static std::vector<std::string_view> strings_in(const Values&, std::string_view name);
 
   const Operation* operation_;
   Values whole_;

@@ -26,6 +26,7 @@ struct kq_rows {
     Row& set(std::string_view column, const std::optional<std::string_view>& value) { return value ? set(column, *value) : *this; }
     kq_rows& nested(std::string_view column);        // made empty where there is none
     Row& fail(const kq::Error& error) { return error_ = std::make_unique<kq_error>(kq_error::of(error)), *this; }
+    Row& succeed() { return error_.reset(), *this; }
 
    private:
     friend struct ::kq_rows;

@@ -30,6 +30,21 @@ inline int32_t ms_until(Instant deadline) {
 // "1,2,3"; an error names what is no broker id.
 Result<std::vector<int32_t>> read_brokers(std::string_view list);
 
+// The ids of all brokers, as they are now.
+awaitable<Result<std::vector<int32_t>>> all_brokers(std::shared_ptr<Cluster>, Instant deadline);
+
+// A broker's answer that leaves an item out.
+inline Error unmentioned(std::string_view item) {
+  return {own_code::protocol, std::string(item) + ": the broker's answer does not mention it"};
+}
+
+// The error codes of an answer's items, for ask_controller.
+std::vector<Code> codes_of(const auto& answers) {
+  std::vector<Code> codes;
+  for (const auto& answer : answers) codes.push_back(answer.error_code);
+  return codes;
+}
+
 // A request that the controller has to carry out: sent again while there is none, as the items' error codes tell, until the deadline.
 // `codes` gives the error codes of an answer's items.
 template <class Message, class Codes>

@@ -1,5 +1,4 @@
 // Operations on topics: list, describe, create, delete, and adding partitions.
-#include <charconv>
 #include <map>
 
 #include "libkq/client/admin/story.hpp"
@@ -8,19 +7,6 @@
 #include "libkq/protocol/messages/delete_topics.hpp"
 
 namespace kq::client::admin {
-
-Result<std::vector<int32_t>> read_brokers(std::string_view list) {
-  std::vector<int32_t> brokers;
-  for (const char* at = list.data(), *end = at + list.size();;) {
-    int32_t broker = 0;
-    const auto [stop, failure] = std::from_chars(at, end, broker);
-    if (failure != std::errc{} || (stop != end && *stop != ','))
-      return Error(own_code::argument, "an assignment is broker ids with commas, as in 1,2,3, and not '" + std::string(list) + "'");
-    brokers.push_back(broker);
-    if (stop == end) return brokers;
-    at = stop + 1;
-  }
-}
 
 namespace {
 
@@ -136,12 +122,6 @@ void fill_by_name(kq_rows& rows, const Request& request, const Answers& answers,
     }
     if (!found) row.fail(Error(own_code::protocol, "the broker's answer does not mention topic '" + std::string(name) + "'"));
   }
-}
-
-std::vector<Code> codes_of(const auto& answers) {
-  std::vector<Code> codes;
-  for (const auto& answer : answers) codes.push_back(answer.error_code);
-  return codes;
 }
 
 awaitable<Result<Rows>> tell_create_topics(std::shared_ptr<Cluster> cluster, const Request& request, Instant deadline) {
