@@ -50,7 +50,8 @@ int describe_configs(const Common& common, const DescribeOptions& options) {
     const Rows configs = rows.nested(i, "configs");
     for (size_t k = 0; k < configs.size(); ++k) {
       const std::string source = configs.string(k, "source");
-      if (!options.all && (source == "default" || source == "static_broker")) continue;
+      const bool own = source == "dynamic_" + options.type || (options.type == "broker" && source == "dynamic_default_broker");
+      if (!options.all && !own) continue;
       table.add({rows.string(i, "resource").c_str(), configs.string(k, "config").c_str(), text_or_null(configs.text(k, "value")), source.c_str(),
                  configs.string(k, "type").c_str(), configs.int64(k, "read_only") == 1 ? "yes" : ""});
     }
@@ -102,7 +103,7 @@ void add_config(const Commands& commands) {
   app = verb(commands, noun, "describe", "Show the settings of topics, brokers or groups", describe_configs, description);
   add_resource(app, description->type);
   app->add_option("name", description->names, "Names of topics or groups, ids of brokers; 'all' is what all brokers share")->required();
-  app->add_flag("-a,--all", description->all, "Also what nobody has set: defaults, and a broker's own file");
+  app->add_flag("-a,--all", description->all, "Also what was not set there: defaults, and what brokers say");
   app->footer("Examples:\n  kq config describe topic orders payments\n  kq config describe broker 1 --all");
 
   auto setting = std::make_shared<ChangeOptions>();

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -14,7 +15,8 @@ namespace {
 constexpr size_t read_bytes = 256 << 10;
 }
 
-LineReader::LineReader(std::vector<std::string> paths) : paths_(std::move(paths)), buffer_(read_bytes, '\0') {
+LineReader::LineReader(std::vector<std::string> paths, std::string separator)
+    : separator_(std::move(separator)), paths_(std::move(paths)), buffer_(read_bytes, '\0') {
   if (paths_.empty()) paths_.push_back("-");
   measure();
   open_next();
@@ -56,7 +58,9 @@ bool LineReader::open_next() {
   return true;
 }
 
-bool LineReader::whole_line_buffered() const { return memchr(buffer_.data() + scanned_, '\n', end_ - scanned_) != nullptr; }
+const void* LineReader::find_separator() const {
+  return memmem(buffer_.data() + scanned_, end_ - scanned_, separator_.data(), separator_.size());
+}
 
 void LineReader::fill() {
   if (begin_ > 0) {
@@ -65,18 +69,19 @@ void LineReader::fill() {
     scanned_ -= begin_;
     begin_ = 0;
   }
-  if (end_ == buffer_.size()) {
+  if (buffer_.size() - end_ <= separator_.size()) {
     if (end_ >= line_bytes_max) throw Failure{exit_io, place() + ": a line longer than 64 MiB; is this text?"};
     buffer_.resize(buffer_.size() * 2);
   }
-  const ssize_t got = read(fd_, buffer_.data() + end_, buffer_.size() - end_);
+  const ssize_t got = read(fd_, buffer_.data() + end_, buffer_.size() - end_ - separator_.size());
   if (got < 0 && errno == EINTR) return;
   if (got < 0) throw Failure{exit_io, place() + " cannot be read: " + strerror(errno)};
   if (got > 0) {
     end_ += static_cast<size_t>(got);
     bytes_read_ += static_cast<size_t>(got);
   } else if (begin_ < end_) {
-    buffer_[end_++] = '\n';  // the last line of a file counts without its line feed; fill() always leaves room for it
+    memcpy(buffer_.data() + end_, separator_.data(), separator_.size());  // a file's last line counts without one; fill() leaves room for it
+    end_ += separator_.size();
   } else {
     open_next();
   }
@@ -85,15 +90,15 @@ void LineReader::fill() {
 std::optional<std::string_view> LineReader::next() {
   for (;;) {
     const char* from = buffer_.data() + begin_;
-    const void* feed = memchr(buffer_.data() + scanned_, '\n', end_ - scanned_);
+    const void* feed = find_separator();
     if (feed) {
       const auto length = static_cast<size_t>(static_cast<const char*>(feed) - from);
-      begin_ += length + 1;
+      begin_ += length + separator_.size();
       scanned_ = begin_;
       ++line_;
       return std::string_view(from, length);
     }
-    scanned_ = end_;
+    scanned_ = std::max(begin_, end_ - std::min(end_, separator_.size() - 1));  // half a separator may stand at the end
     if (at_end_) return std::nullopt;
     fill();
   }

@@ -14,12 +14,13 @@ class LineReader {
  public:
   static constexpr size_t line_bytes_max = size_t{64} << 20;
 
-  explicit LineReader(std::vector<std::string> paths);
+  // A line ends with `separator`, which is not empty.
+  explicit LineReader(std::vector<std::string> paths, std::string separator = "\n");
   ~LineReader();
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  // The next line without its line feed, valid until the next call; nothing at the end.  Throws Failure where a file cannot be
+  // The next line without its separator, valid until the next call; nothing at the end.  Throws Failure where a file cannot be
   // read. A line that is not there yet is read by `fill`.
   std::optional<std::string_view> next();
   // True when next() would have to read: then the caller may wait for the descriptor first.
@@ -34,11 +35,13 @@ class LineReader {
   std::string place() const;
 
  private:
-  bool whole_line_buffered() const;
+  const void* find_separator() const;
+  bool whole_line_buffered() const { return find_separator() != nullptr; }
   bool open_next();
   void fill();
   void measure();
 
+  const std::string separator_;
   std::vector<std::string> paths_;
   size_t path_ = 0;  // the next one to open
   int fd_ = -1;
@@ -46,7 +49,7 @@ class LineReader {
   std::string buffer_;
   size_t begin_ = 0;    // of what was not handed out yet
   size_t end_ = 0;      // of what was read
-  size_t scanned_ = 0;  // no line feed between begin_ and here
+  size_t scanned_ = 0;  // no whole separator between begin_ and here
   size_t bytes_total_ = 0, bytes_read_ = 0, line_ = 0;
 };
 

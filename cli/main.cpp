@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "cli/cat.hpp"
 #include "cli/command.hpp"
 
 namespace kq::cli {
@@ -35,7 +36,20 @@ void add_common_options(CLI::App& root, Common& common) {
   root.set_version_flag("--version", [] { return std::string("kq ") + kq_version(); });
 }
 
+// kcat's flags mean other things than kq's own, so `cat` reads its words itself.
+int cat(int argc, char** argv) {
+  const auto options = parse_cat(argc, argv);
+  return options ? run_cat(*options) : exit_done;
+}
+
+void add_cat(const Commands& commands) {
+  commands.root.add_subcommand("cat", "Produce and consume with kcat's flags (kq cat -h)")->prefix_command()->callback([&action = commands.action] {
+    action = []() -> int { throw Failure{exit_usage, "cat takes its options behind the word: kq cat -b ..."}; };
+  });
+}
+
 int run(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "cat") return cat(argc - 1, argv + 1);
   CLI::App root("kq: topics and records of Apache Kafka, and of any broker that speaks its protocol", "kq");
   Common common;
   Action action;
@@ -43,7 +57,7 @@ int run(int argc, char** argv) {
   root.failure_message(CLI::FailureMessage::simple);
   add_common_options(root, common);
   const Commands commands{root, common, action};
-  for (auto* add : {add_topic, add_produce, add_consume, add_group, add_cluster, add_config, add_transaction, add_acl, add_user,
+  for (auto* add : {add_topic, add_produce, add_consume, add_cat, add_group, add_cluster, add_config, add_transaction, add_acl, add_user,
                     add_quota, add_admin, add_bench, add_completion}) add(commands);
   try {
     root.parse(argc, argv);

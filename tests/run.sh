@@ -86,7 +86,7 @@ meson_suite() {
 
 peer_suite() {
   local output=$builds/peer.tap
-  configure release && ninja -C "$builds/release" broker/kqd cli/kq examples/example_group examples/example_transaction examples/example_exactly_once || { count <<<"fail peer: kqd and kq could not be built"; return; }
+  configure release && ninja -C "$builds/release" broker/kqd cli/kq all-examples || { count <<<"fail peer: kqd and kq could not be built"; return; }
   python3 tests/peer/run.py --bin "$builds/release" --work "$builds/peer" 2>&1 | tee "$output"
   count < <(python3 tests/tally.py tap peer "$output")
 }
