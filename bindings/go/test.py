@@ -40,11 +40,12 @@ class Tap:
 
 
 def environment(build):
-    go = pathlib.Path(downloads.go(ROOT / "tests/peer/franz/go.mod")).resolve()
+    go = downloads.go(ROOT / "tests/peer/franz/go.mod")
+    tools = subprocess.run([go, "env", "GOROOT"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip() + "/bin"
     libraries = f"{build}/libkq:{build}/broker"
     return {
         **os.environ,
-        "PATH": f"{go.parent}:{os.environ['PATH']}",
+        "PATH": f"{tools}:{os.environ['PATH']}",
         "GOTOOLCHAIN": "local",
         "GOFLAGS": "-mod=mod -buildvcs=false",
         "CGO_ENABLED": "1",
