@@ -24,8 +24,8 @@ import org.apache.kafka.common.TopicPartition;
  * }</pre>
  *
  * <p>Its memory counts in fetch.buffer.memory until it is closed; a buffer that {@code key} or {@code value} has given keeps it until
- * the garbage collector has found that nobody has the buffer any more, so that a buffer never shows anything else.  One thread's at a
- * time.
+ * the garbage collector has found that nobody has the buffer any more, so that a buffer never shows anything else; {@code keyBytes} and
+ * {@code valueBytes} copy instead, and cost less where records are small.  One thread's at a time.
  */
 public final class KqBatch implements AutoCloseable {
   private static final Cleaner CLEANER = Cleaner.create();
@@ -39,7 +39,8 @@ public final class KqBatch implements AutoCloseable {
   private final List<TopicPartition> partitions = new ArrayList<>();
   private final Map<Long, ByteBuffer> windows = new HashMap<>(2);
   private int turn;
-  private final AtomicReference<ByteBuffer> spare;
+  private final Memory memory;
+  private final AtomicReference<Scratch> spare;
   private boolean closed;
 
   /** The native batch, while somebody has it: this object, or a view. */
@@ -61,14 +62,19 @@ public final class KqBatch implements AutoCloseable {
     }
   }
 
+  /** What the next batch can use again. */
+  record Scratch(ByteBuffer rows, Memory memory) {}
+
   /** Takes the batch over; 0: an empty one.  `spare` is where the memory for its rows comes from, and goes. */
-  KqBatch(long batch, AtomicReference<ByteBuffer> spare) {
+  KqBatch(long batch, AtomicReference<Scratch> spare) {
     held = new Held(batch);
     this.spare = spare;
     cleanable = CLEANER.register(this, held);
     count = (int) Native.kq_batch_count(batch);
-    ByteBuffer used = spare.getAndSet(null);
-    rows = used != null && used.capacity() >= count * Flat.RECORD ? used : Flat.rows(Math.max(count, ROWS_MIN), Flat.RECORD);
+    Scratch used = spare.getAndSet(null);
+    boolean enough = used != null && used.rows().capacity() >= count * Flat.RECORD;
+    rows = enough ? used.rows() : Flat.rows(Math.max(count, ROWS_MIN), Flat.RECORD);
+    memory = used != null ? used.memory() : new Memory();
     if (count > 0) Native.kq_flat_records(batch, 0, rows);
     for (int i = 0; i < count; i++) {
       if ((rows.getInt(i * Flat.RECORD + Flat.RECORD_KIND) & 1) == 0) continue;
@@ -128,6 +134,18 @@ public final class KqBatch implements AutoCloseable {
     return view(rows.getLong(row + Flat.RECORD_VALUE), rows.getInt(row + Flat.RECORD_VALUE_LENGTH));
   }
 
+  /** A copy of the key, which keeps no memory of the batch's; null: there is none. */
+  public byte[] keyBytes(int index) {
+    int row = row(index);
+    return memory.bytes(rows.getLong(row + Flat.RECORD_KEY), rows.getInt(row + Flat.RECORD_KEY_LENGTH));
+  }
+
+  /** A copy of the value, which keeps no memory of the batch's; null: a tombstone. */
+  public byte[] valueBytes(int index) {
+    int row = row(index);
+    return memory.bytes(rows.getLong(row + Flat.RECORD_VALUE), rows.getInt(row + Flat.RECORD_VALUE_LENGTH));
+  }
+
   private int row(int index) {
     if (closed) throw new IllegalStateException("this batch has already been closed");
     if (index < 0 || index >= count) throw new IndexOutOfBoundsException("record " + index + " of " + count);
@@ -154,7 +172,7 @@ public final class KqBatch implements AutoCloseable {
   public void close() {
     if (closed) return;
     closed = true;
-    spare.set(rows);
+    spare.set(new Scratch(rows, memory));
     windows.clear();
     cleanable.clean();
   }

@@ -7,7 +7,6 @@ import io.kq.internal.Native;
 import io.kq.internal.Rows;
 import io.kq.internal.Settings;
 import java.lang.ref.Cleaner;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -86,7 +85,7 @@ public final class KqConsumer<K, V> implements Consumer<K, V> {
   private final Rebalances rebalances = new Rebalances();
   private final Map<TopicPartition, OffsetAndMetadata> consumed = new HashMap<>(); // where polls have ended
   private final Map<Long, PendingCommit> pending = new HashMap<>();
-  private final AtomicReference<ByteBuffer> spareRows = new AtomicReference<>();
+  private final AtomicReference<KqBatch.Scratch> scratch = new AtomicReference<>();
   private long commits;
   private Set<String> topics = Set.of();
   private boolean byPattern;
@@ -293,7 +292,7 @@ public final class KqConsumer<K, V> implements Consumer<K, V> {
   public KqBatch pollBatch(Duration timeout) {
     try (SingleThread turn = enter()) {
       KqBatch batch = nextRecords(timeout, null, this::takenOver);
-      return batch == null ? new KqBatch(0, spareRows) : batch;
+      return batch == null ? new KqBatch(0, scratch) : batch;
     }
   }
 
@@ -377,7 +376,7 @@ public final class KqConsumer<K, V> implements Consumer<K, V> {
   }
 
   private KqBatch takenOver(long batch) {
-    KqBatch taken = new KqBatch(batch, spareRows);
+    KqBatch taken = new KqBatch(batch, scratch);
     taken.noteNext(consumed);
     return taken;
   }

@@ -187,6 +187,8 @@ class RoundTripTest {
             assertEquals(views.size(), batch.offset(i));
             assertEquals(topic, batch.topic(i));
             assertNull(batch.key(i));
+            assertNull(batch.keyBytes(i));
+            assertEquals("value " + views.size(), new String(batch.valueBytes(i), StandardCharsets.UTF_8));
             views.add(batch.value(i));
           }
         }
