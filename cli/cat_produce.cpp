@@ -92,9 +92,7 @@ void Writer::send(std::string_view message) {
     if (interrupted()) return;
   }
   if (++sent_ % messages_between_polls == 0) take_deliveries(0);
-  if (!options_.tee) return;
-  print(message);
-  print(options_.separator);
+  if (options_.tee) print(message);        // as kcat: what stood between them does not come out
 }
 
 void Writer::pass(LineReader& lines) {

@@ -19,14 +19,17 @@ static void watch(int set, int descriptor) {
   if (epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event) != 0) perror("epoll_ctl"), exit(1);
 }
 
-static void send_tick(kq_producer *producer, const char *topic, unsigned long long tick) {
+/* 1: it is on its way.  0: not now (the topic is not known yet, or there is no room); the next tick of the timer tries again. */
+static int send_tick(kq_producer *producer, const char *topic, unsigned long long tick) {
   char text[32];
   kq_record record = KQ_RECORD_INIT;
   record.topic = topic, record.partition = 0, record.value = text;
   record.value_len = (size_t)snprintf(text, sizeof text, "tick %llu", tick);
   kq_error *error = kq_producer_try_send(producer, &record); /* never waits: an event loop must not */
   if (error && kq_error_verdict(error) != KQ_RETRY) check(error);
+  const int sent = error == NULL;
   kq_error_free(error);
+  return sent;
 }
 
 /* Everything that there is: the descriptor may stand for several batches. */
@@ -71,7 +74,7 @@ int main(int argc, char **argv) {
   for (int left = atoi(argv[3]); left > 0;) {
     struct epoll_event event;
     if (epoll_wait(set, &event, 1, -1) != 1) continue;
-    if (event.data.fd == timer && read(timer, &late, sizeof late) == sizeof late) send_tick(producer, argv[2], ticks++);
+    if (event.data.fd == timer && read(timer, &late, sizeof late) == sizeof late) ticks += (unsigned)send_tick(producer, argv[2], ticks);
     if (event.data.fd == kq_producer_fd(producer)) take_deliveries(producer);
     if (event.data.fd == kq_consumer_fd(consumer)) left -= take_records(consumer);
   }
