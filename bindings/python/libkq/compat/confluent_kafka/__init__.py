@@ -28,9 +28,9 @@ from ._producer import Producer
 __version__ = "2.13.0"
 
 
-def version() -> tuple[str, int]:
+def version() -> str:
     """Of confluent_kafka, whose interface this is."""
-    return __version__, 0x020D0000
+    return __version__
 
 
 def libversion() -> tuple[str, int]:

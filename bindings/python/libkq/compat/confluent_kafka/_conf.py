@@ -27,7 +27,25 @@ _WITHOUT_EFFECT = {
     "topic.metadata.refresh.sparse", "max.poll.records", "reconnect.backoff.jitter.ms", "metadata.max.age.ms", "session.timeout.ms",
     "allow.auto.create.topics", "plugin.library.paths", "message.max.bytes", "batch.num.messages", "request.timeout.ms",
 }  # fmt: skip
-_VALUES = {"auto.offset.reset": {"smallest": "earliest", "beginning": "earliest", "largest": "latest", "end": "latest", "error": "none"}}
+_VALUES = {
+    "partitioner": {"consistent": "consistent_random", "murmur2": "murmur2_random"},
+    "auto.offset.reset": {"smallest": "earliest", "beginning": "earliest", "largest": "latest", "end": "latest", "error": "none"},
+}
+
+
+def _adjust(told: dict[str, Any]) -> dict[str, Any]:
+    """What librdkafka bears, and Kafka's own rules do not."""
+    told.setdefault("bootstrap.servers", told.pop("metadata.broker.list", "127.0.0.1:1"))  # nobody: then nothing is reached
+    session = told.get("session.timeout.ms")
+    if session is not None and "heartbeat.interval.ms" not in told:
+        told["heartbeat.interval.ms"] = max(1, min(3000, int(session) // 3))
+    patience = next((int(told[name]) for name in ("delivery.timeout.ms", "message.timeout.ms") if name in told), None)
+    if patience:
+        linger = min(float(told.get("linger.ms", told.get("queue.buffering.max.ms", 5))), patience / 2)
+        told["linger.ms"] = int(linger)
+        told.pop("queue.buffering.max.ms", None)
+        told["request.timeout.ms"] = max(1, min(int(told.get("request.timeout.ms", 30_000)), patience - int(linger)))
+    return told
 
 
 def _known() -> set[str]:
@@ -51,4 +69,4 @@ def split(conf: dict[str, Any], more: dict[str, Any]) -> tuple[dict[str, Any], d
             told[name] = _VALUES.get(name, {}).get(str(text), text)
         elif name not in _WITHOUT_EFFECT:
             raise KafkaException(KafkaError(-186, f'No such configuration property: "{name}"'))
-    return {name: value for name, value in told.items() if value is not None}, callbacks
+    return _adjust({name: value for name, value in told.items() if value is not None}), callbacks

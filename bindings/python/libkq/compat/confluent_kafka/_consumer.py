@@ -30,13 +30,18 @@ class Consumer:
             raise ValueError("Failed to create consumer: group.id must be set")
         self._eof = str(self._told.get("enable.partition.eof", "false")).lower() == "true"
         try:
-            self._kq = KqConsumer(config=self._told)
+            self._kq: KqConsumer = KqConsumer(config=self._told)
         except KqError as error:
             raise KafkaException(from_kq(error)) from None
         self._records: Iterator[_kq.Record] | None = None
         self._messages: list[Message] = []
         self._on: dict[str, OnPartitions] = {}
         self._calling: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_kq", "_told", "_on", "_calling", "_messages", "_records"):
+            raise RuntimeError("Consumer closed")  # __init__ of this class was never called
+        raise AttributeError(name)
 
     def _do(self, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
@@ -151,13 +156,13 @@ class Consumer:
         told = from_kq(error)
         if "error_cb" in self._callbacks and error.topic is None:
             self._callbacks["error_cb"](told)
-        return Message(error.topic, told.str().encode(), error=told, partition=error.partition, offset=OFFSET_INVALID)
+        return Message(error.topic, error.partition, value=told.str().encode(), error=told)
 
     def _event(self, event: Event) -> None:
         if isinstance(event, EndOfPartition):
             for topic, partition, offset, *_ in event.partitions:
                 eof = KafkaError(-191, "Broker: No more messages")
-                self._messages.append(Message(topic, None, error=eof, partition=partition, offset=offset))
+                self._messages.append(Message(topic, partition, offset, error=eof))
             return
         partitions = [TopicPartition(each.topic, each.partition) for each in event.partitions]
         if isinstance(event, Committed):
@@ -298,7 +303,7 @@ class Consumer:
                 self._on["revoke"](self, partitions)
             finally:
                 self._calling = None
-        self._do(self._kq.close)
+        self._do(self._kq.close, 5.0)
 
     def __enter__(self) -> Consumer:
         return self

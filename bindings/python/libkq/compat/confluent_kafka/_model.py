@@ -70,24 +70,51 @@ class TopicPartition:
 class Message:
     """A received record, a delivered one, or an error in the place of one."""
 
-    __slots__ = ("_error", "_headers", "_key", "_latency", "_leader_epoch", "_offset", "_partition", "_timestamp", "_topic", "_value")
+    __slots__ = (
+        "__dict__", "_delivery_count", "_error", "_headers", "_key", "_latency", "_leader_epoch", "_offset", "_partition", "_timestamp",
+        "_topic", "_value",
+    )  # fmt: skip
 
     def __init__(
         self,
         topic: str | None = None,
-        value: Any = None,
+        partition: int | None = -1,
+        offset: int | None = OFFSET_INVALID,
         key: Any = None,
+        value: Any = None,
         headers: Headers | None = None,
         error: KafkaError | None = None,
         timestamp: tuple[int, int] | None = None,
-        latency: float | None = None,
-        leader_epoch: int | None = None,
-        partition: int | None = None,
-        offset: int | None = None,
+        latency: float | None = -1.0,
+        leader_epoch: int | None = -1,
+        delivery_count: int | None = -1,
     ) -> None:
-        self._topic, self._value, self._key, self._headers, self._error = topic, value, key, headers, error
-        self._timestamp, self._latency, self._leader_epoch = timestamp or (TIMESTAMP_NOT_AVAILABLE, 0), latency, leader_epoch
-        self._partition, self._offset = partition, offset
+        self._topic, self._key, self._value, self._headers, self._error = topic, key, value, headers, error
+        self._partition = partition if partition is not None and partition >= 0 else None
+        self._offset = offset if offset is not None and offset >= 0 else None
+        self._timestamp = timestamp or (TIMESTAMP_NOT_AVAILABLE, 0)
+        self._latency = latency if latency is not None and latency >= 0 else None
+        self._leader_epoch = leader_epoch if leader_epoch is not None and leader_epoch >= 0 else None
+        self._delivery_count = delivery_count if delivery_count is not None and delivery_count > 0 else None
+
+    def _all(self) -> tuple[Any, ...]:
+        return (
+            self._topic, -1 if self._partition is None else self._partition, OFFSET_INVALID if self._offset is None else self._offset,
+            self._key, self._value, self._headers, self._error, self._timestamp, -1.0 if self._latency is None else self._latency,
+            -1 if self._leader_epoch is None else self._leader_epoch, -1 if self._delivery_count is None else self._delivery_count,
+        )  # fmt: skip
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Message, self._all()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash((self._topic, self._partition, self._offset))
+
+    def delivery_count(self) -> int | None:
+        return self._delivery_count
 
     def topic(self) -> str | None:
         return self._topic
@@ -144,14 +171,6 @@ class Message:
 def received(record: _kq.Record) -> Message:
     kind = record.timestamp_type
     return Message(
-        record.topic,
-        record.value,
-        record.key,
-        record.headers or None,
-        None,
-        (TIMESTAMP_NOT_AVAILABLE, 0) if kind < 0 else (kind + 1, record.timestamp),
-        None,
-        record.leader_epoch if record.leader_epoch >= 0 else None,
-        record.partition,
-        record.offset,
-    )
+        record.topic, record.partition, record.offset, record.key, record.value, record.headers or None, None,
+        (TIMESTAMP_NOT_AVAILABLE, 0) if kind < 0 else (kind + 1, record.timestamp), -1.0, record.leader_epoch, record.delivery_count,
+    )  # fmt: skip

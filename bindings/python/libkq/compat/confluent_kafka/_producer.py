@@ -34,11 +34,46 @@ class Producer:
         self._told, self._callbacks = split(dict(args[0]) if args else {}, kwargs)
         self._told.setdefault("partitioner", "consistent_random")
         self._waiting = 0
+        self._state = ""
+        self._patience = int(self._told.get("delivery.timeout.ms", self._told.get("message.timeout.ms", 0)) or 120_000) / 1000
         try:
-            self._kq = KqProducer(config={**self._told, "max.block.ms": 0})
+            self._kq: KqProducer = KqProducer(config={**self._told, "max.block.ms": 0})
         except KqError as error:
             raise KafkaException(from_kq(error)) from None
         self._pending: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_kq", "_told", "_callbacks", "_pending", "_waiting", "_patience", "_state"):
+            raise RuntimeError("Producer has been closed")  # __init__ of this class was never called
+        raise AttributeError(name)
+
+    def produce_batch(
+        self, topic: str, messages: list[dict[str, Any]], partition: int = -1, callback: OnDelivery | None = None, on_delivery: OnDelivery | None = None
+    ) -> int:
+        """Queues messages, each a dict of value, key, partition, timestamp and headers; how many were queued.  One that was not gets `_error`."""
+        if not isinstance(messages, list):
+            raise TypeError("messages must be a list")
+        queued = 0
+        for index, message in enumerate(messages):
+            if not isinstance(message, dict):
+                raise TypeError(f"Message at index {index} must be a dict")
+            for name, kinds in (("value", (bytes, str, bytearray)), ("key", (bytes, str, bytearray))):
+                if message.get(name) is not None and not isinstance(message[name], kinds):
+                    raise TypeError(f"Message {name} at index {index} must be bytes or str")
+            if not isinstance(message.get("partition", -1), int):
+                raise TypeError(f"Message partition at index {index} must be int")
+            told = message.get("callback") or message.get("on_delivery") or callback or on_delivery
+            try:
+                self.produce(
+                    topic, message.get("value"), message.get("key"), message.get("partition", partition), told,
+                    message.get("timestamp", 0), message.get("headers"),
+                )  # fmt: skip
+                queued += 1
+            except BufferError:
+                message["_error"] = KafkaError(-184)
+            except KafkaException as error:
+                message["_error"] = error.args[0]
+        return queued
 
     def produce(
         self,
@@ -61,9 +96,9 @@ class Producer:
                 return
             error = from_kq(delivery.error) if isinstance(delivery.error, KqError) else None
             message = Message(
-                topic, value if not isinstance(value, str) else value.encode(), key if not isinstance(key, str) else key.encode(),
-                list(headers.items()) if isinstance(headers, Mapping) else headers, error, (1, delivery.timestamp),
-                time.monotonic() - started, None, delivery.partition, delivery.offset if delivery.offset >= 0 else -1001,
+                topic, delivery.partition, delivery.offset, key.encode() if isinstance(key, str) else key,
+                value.encode() if isinstance(value, str) else value, list(headers.items()) if isinstance(headers, Mapping) else headers,
+                error, (1, delivery.timestamp) if delivery.timestamp >= 0 else None, time.monotonic() - started,
             )  # fmt: skip
             told(error, message)
 
@@ -71,7 +106,7 @@ class Producer:
         if self._pending or not self._send(topic, value, key, options):
             if len(self._pending) >= 100_000:
                 raise BufferError("Local: Queue full")
-            self._pending.append((topic, value, key, options))
+            self._pending.append((topic, value, key, options, started + self._patience))
         self._waiting += 1
 
     def _send(self, topic: str, value: Any, key: Any, options: dict[str, Any]) -> bool:
@@ -84,10 +119,12 @@ class Producer:
     def _send_pending(self) -> None:
         """In order; what cannot be sent at all is told to its callback."""
         sent = 0
-        for topic, value, key, options in self._pending:
+        for topic, value, key, options, deadline in self._pending:
             try:
                 if not self._send(topic, value, key, options):
-                    break
+                    if time.monotonic() < deadline:
+                        break
+                    raise KafkaException(KafkaError(-192, "Local: Message timed out"))
             except KafkaException as refused:
                 options["_notify"](_Refused(topic, refused.args[0]))
             sent += 1
@@ -133,7 +170,7 @@ class Producer:
 
     def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
         if in_queue:
-            for topic, _, _, options in self._pending:
+            for topic, _, _, options, _ in self._pending:
                 options["_notify"](_Refused(topic, KafkaError(KafkaError._PURGE_QUEUE)))  # type: ignore[attr-defined]
             self._pending.clear()
             self._kq.purge()
@@ -159,26 +196,36 @@ class Producer:
         return _cluster.metadata(self._told, topic, timeout)
 
     def init_transactions(self, timeout: float = -1) -> None:
-        """libkq does so with the first transaction; here it opens one, which begin_transaction takes over."""
+        """libkq does so with the first transaction: it is opened here, and begin_transaction finds it open."""
         self._transaction("begin", timeout)
-        self._begun = True
+        self._state = "initialised"
 
     def begin_transaction(self, timeout: float = -1) -> None:
-        if not getattr(self, "_begun", False):
+        self._must_be("initialised", "ready")
+        if self._state == "ready":
             self._transaction("begin", timeout)
-        self._begun = False
+        self._state = "open"
 
     def send_offsets_to_transaction(self, positions: list[TopicPartition], group_metadata: Any, timeout: float = -1) -> None:
+        self._must_be("open")
         self._transaction("send_offsets", timeout, [each._kq() for each in positions], group_metadata)
 
     def commit_transaction(self, timeout: float = -1) -> None:
+        self._must_be("open")
         self.flush(timeout)
         self._transaction("commit", timeout)
+        self._state = "ready"
         self._serve(0)
 
     def abort_transaction(self, timeout: float = -1) -> None:
+        self._must_be("open")
         self._transaction("abort", timeout)
+        self._state = "ready"
         self._serve(0)
+
+    def _must_be(self, *states: str) -> None:
+        if "transactional.id" in self._told and self._state not in states:
+            raise KafkaException(KafkaError(-172, f"Operation not valid in state {self._state or 'Init'}"))
 
     def _transaction(self, name: str, timeout: float, *arguments: Any) -> None:
         if "transactional.id" not in self._told:
