@@ -19,7 +19,7 @@ sources() {
     git ls-files -z --cached --others --exclude-standard
   else
     find . -type f -not -path './build*' -not -path './dist/*' -printf '%P\0'
-  fi | grep -zvE '^(tests|bindings|\.ci)/' | sort -z | while IFS= read -r -d '' file; do
+  fi | grep -zvE '^(tests|\.ci|bindings/(go|java|python/tests))/' | sort -z | while IFS= read -r -d '' file; do
     [ ! -f "$file" ] || printf '%s\0' "$file"                     # not one that is deleted and not yet committed
   done
 }
@@ -46,7 +46,7 @@ build_deb() {
     echo "build.sh: dist/ has the packages of this tree"
     return
   fi
-  rm -rf "$dist"/deb.tree "$dist"/*.deb "$dist"/*.changes "$dist"/*.buildinfo "$build/kq"
+  rm -rf "$build/kq"
   mkdir "$build/kq"
   sources | tar -c --null --files-from=- | tar -x -C "$build/kq"
   cp -r packaging/debian "$build/kq/debian"
@@ -55,8 +55,11 @@ build_deb() {
     cd "$build/kq"
     [ "$(dpkg-parsechangelog -S Version | sed 's/-[^-]*$//')" = "$(sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build | head -n 1)" ] ||
       { echo "build.sh: packaging/debian/changelog and meson.build speak of different versions" >&2; exit 1; }
-    DEB_BUILD_OPTIONS=${DEB_BUILD_OPTIONS:-"nocheck parallel=$(nproc)"} dpkg-buildpackage -us -uc -b
+    # The system's own tools, whatever else this user has.
+    export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEB_BUILD_OPTIONS=${DEB_BUILD_OPTIONS:-"nocheck parallel=$(nproc)"}
+    dpkg-buildpackage -us -uc -b
   )
+  rm -f "$dist"/deb.tree "$dist"/*.deb "$dist"/*.changes "$dist"/*.buildinfo
   mv "$build"/*.deb "$build"/*.changes "$build"/*.buildinfo "$dist"
   rm -rf "$build/kq"
   echo "$hash" >"$dist/deb.tree"
