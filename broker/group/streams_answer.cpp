@@ -106,7 +106,7 @@ std::vector<Response::TopicPartition> read_by(const Tasks& tasks, const Configur
 
 }  // namespace
 
-// ---- A heartbeat's answer -------------------------------------------------------------------------------------------------------
+// ---- A heartbeat's answer -----------------------------------------------------------------------------------------------------
 
 StreamsHeartbeatAnswer StreamsCoordinator::answer(Beat& beat) {
   StreamsHeartbeatAnswer answer;
@@ -161,7 +161,7 @@ void StreamsCoordinator::tell_endpoints(const Beat& beat, StreamsHeartbeatAnswer
   tell(beat.member);
 }
 
-// ---- Describing -----------------------------------------------------------------------------------------------------------------
+// ---- Describing ---------------------------------------------------------------------------------------------------------------
 
 void StreamsCoordinator::describe(std::string_view id, Described::DescribedGroup& to, Texts& texts) const {
   to.group_id = id;

@@ -76,7 +76,7 @@ void StreamsCoordinator::replay(const RecordFrame& frame, const std::optional<By
   if (group->gone()) groups_.erase(key->group_id);
 }
 
-// ---- A heartbeat ----------------------------------------------------------------------------------------------------------------
+// ---- A heartbeat --------------------------------------------------------------------------------------------------------------
 
 StreamsHeartbeatAnswer StreamsCoordinator::heartbeat(const Now& now, const Caller& caller,
                                                      const StreamsGroupHeartbeatRequest& request, Writes& writes) {
@@ -274,7 +274,7 @@ std::optional<StreamsHeartbeatAnswer> StreamsCoordinator::reconcile(Beat& beat) 
   return std::nullopt;
 }
 
-// ---- Leaving --------------------------------------------------------------------------------------------------------------------
+// ---- Leaving ------------------------------------------------------------------------------------------------------------------
 
 StreamsHeartbeatAnswer StreamsCoordinator::leave(const StreamsGroupHeartbeatRequest& request, Writes& writes) {
   const std::string id(request.group_id);
@@ -302,7 +302,7 @@ void StreamsCoordinator::remove_member(const StreamsGroup& group, std::string_vi
   write_streams_epoch(writes, group.id, next);
 }
 
-// ---- Time -----------------------------------------------------------------------------------------------------------------------
+// ---- Time ---------------------------------------------------------------------------------------------------------------------
 
 void StreamsCoordinator::expect_heartbeat(const Now& now, std::string_view group, std::string_view member) {
   const int64_t ms = groups_.setting(group, "streams.session.timeout.ms", to_ms(groups_.config.streams_session_timeout));

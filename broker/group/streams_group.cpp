@@ -29,7 +29,7 @@ void each_task(const auto& tasks, const Visit& visit) {
 
 }  // namespace
 
-// ---- Asking ---------------------------------------------------------------------------------------------------------------------
+// ---- Asking -------------------------------------------------------------------------------------------------------------------
 
 std::string_view StreamsGroup::state_name() const {
   if (members_.empty()) return "Empty";

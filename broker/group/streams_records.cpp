@@ -74,7 +74,7 @@ Key key_of(std::string_view group, std::string_view member) {
 
 }  // namespace
 
-// ---- Replay ---------------------------------------------------------------------------------------------------------------------
+// ---- Replay -------------------------------------------------------------------------------------------------------------------
 
 bool StreamsGroup::is_of(uint32_t type) {
   constexpr uint32_t partition_metadata = 18;  // which no released Kafka writes
@@ -183,7 +183,7 @@ void StreamsGroup::replay_current(std::string_view member_id, const std::optiona
   count(of, true);
 }
 
-// ---- Records --------------------------------------------------------------------------------------------------------------------
+// ---- Records ------------------------------------------------------------------------------------------------------------------
 
 void write_streams_epoch(Writes& writes, std::string_view group, const StreamsEpoch& epoch) {
   StreamsGroupMetadataValue value;
