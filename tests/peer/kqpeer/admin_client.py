@@ -218,6 +218,20 @@ def replicas(setting, broker):
     assert [row["error"]["name"] for row in rows] == ["NO_REASSIGNMENT_IN_PROGRESS", "INVALID_REPLICA_ASSIGNMENT"], rows
 
 
+@case("libkq's admin tells what lies where, what can have settings, and elects no leader in vain", always=True)
+def operators(setting, broker):
+    admin = Admin(setting, broker)
+    admin("create_topics", {"topic": "t", "partitions": 2})
+    admin.kq("produce", "t", "-p", "0", "-q", feed="x\n" * 10)
+    dirs = admin("describe_log_dirs", topic="t")[0]["dirs"]
+    sizes = {part["partition"]: part["bytes"] for part in dirs[0]["partitions"]}
+    assert len(dirs) == 1 and sizes[0] > sizes[1] == 0 and dirs[0]["usable_bytes"] > 0, dirs
+    assert {"resource_type": "topic", "resource": "t"} in admin("list_config_resources")
+    assert admin("list_partition_reassignments") == []
+    rows = admin("elect_leaders", {"topic": "t", "partition": 0}, {"topic": "t", "partition": 9}, error="ELECTION_NOT_NEEDED")
+    assert [row["error"]["name"] for row in rows] == ["ELECTION_NOT_NEEDED", "UNKNOWN_TOPIC_OR_PARTITION"], rows
+
+
 @case("libkq's admin tells features, the quorum, and what can have settings", on=KAFKA, always=True)
 def cluster_wide(setting, broker):
     admin = Admin(setting, broker)
@@ -264,10 +278,10 @@ def left_out(setting, broker):
     for operation, item in (
         ("describe_acls", {}), ("create_acls", rule), ("delete_acls", {"principal": "User:a"}), ("describe_client_quotas", {}),
         ("alter_client_quotas", {"user": "a", "quota": "producer_byte_rate", "value": "1"}), ("describe_user_scram_credentials", {}),
-        ("alter_user_scram_credentials", {"user": "a", "mechanism": "SCRAM-SHA-256", "password": "x"}), ("describe_log_dirs", {}),
-        ("alter_replica_log_dirs", {"broker": 1, "topic": "t", "partition": 0, "path": "/x"}), ("elect_leaders", {}),
-        ("alter_partition_reassignments", {"topic": "t", "partition": 0, "replicas": "1"}), ("list_partition_reassignments", {}),
-        ("update_features", {"feature": "x", "version": 1}), ("describe_quorum", {}), ("list_config_resources", {}),
+        ("alter_user_scram_credentials", {"user": "a", "mechanism": "SCRAM-SHA-256", "password": "x"}),
+        ("alter_replica_log_dirs", {"broker": 1, "topic": "t", "partition": 0, "path": "/x"}),
+        ("alter_partition_reassignments", {"topic": "t", "partition": 0, "replicas": "1"}),
+        ("update_features", {"feature": "x", "version": 1}), ("describe_quorum", {}),
     ):
         words = [f"{key}={value}" for key, value in item.items()]
         done = subprocess.run([setting.kq, "-b", broker.address, "admin", operation, *words], capture_output=True, text=True, timeout=60)
