@@ -208,7 +208,9 @@ void ConsumerMember::on(const Answered& event) {
   const ConsumerGroupHeartbeatResponse& response = **heartbeat;
   asked_ = false;
   if (state_ == State::leaving) return left();
-  switch (response.error_code) {
+  // The group is one of the classic protocol by now, or another one: either way without this member.
+  const bool gone = response.error_code == Code::group_id_not_found && epoch_ > 0;
+  switch (gone ? Code::unknown_member_id : response.error_code) {
     case Code::none: break;
     case Code::unknown_member_id:
     case Code::fenced_member_epoch:

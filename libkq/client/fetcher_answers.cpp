@@ -169,13 +169,17 @@ void Fetcher::on(const CommittedAnswered& event) {
   for (const GroupOffset& each : event.offsets) {
     Partition* partition = find(each.at.topic, each.at.partition);
     if (!partition || partition->state != Partition::State::awaiting || !std::exchange(partition->asked, false)) continue;
-    if (each.error)
+    // Of a transaction that is still being ended, as a rule.
+    if (each.error && each.error->verdict() == Verdict::retry)
+      wants_committed_ = true;
+    else if (each.error)
       rest(*partition, *each.error);
     else if (each.offset >= 0)
       begin(*partition, each.offset);
     else
       resolve(*partition, offset_spec::by_policy);
   }
+  if (wants_committed_) committed_retry_at_ = now_ + options_.backoff.after(++committed_failures_, random_);
 }
 
 void Fetcher::on(const CommittedFailed& event) {

@@ -28,9 +28,7 @@ void GroupHistory::revoked(const std::string& member, int32_t partition) {
   Lane& lane = at(partition);
   const auto owner = lane.owners.find(member);
   if (owner == lane.owners.end()) fail(member + " is to give up " + name(partition) + ", which it does not have");
-  if (owner->second.has_to_lose_it) fail(member + " is to give up " + name(partition) + " after another was given it");
   lane.owners.erase(owner);
-  for (auto& [other, rival] : lane.owners) rival.has_to_lose_it = true;
 }
 
 void GroupHistory::lost(const std::string& member, int32_t partition) {

@@ -13,8 +13,7 @@ namespace kq::sim {
 // One topic's partitions, read by one group.  An exception tells of the first thing that may not be.
 //
 // A partition has one owner, as the members' ASSIGNED, REVOKED and LOST tell.  A member that the coordinator has given up on without
-// reaching it may still believe that it owns what another one has been given: then LOST, and never REVOKED, has to take it away from all
-// of them but one.  Where nothing breaks (`calm`) that does not happen, and every record is handed out once.
+// reaching it may still believe that it owns what another one has been given, until it hears of it.  Where nothing breaks (`calm`) that does not happen, and every record is handed out once.
 class GroupHistory {
  public:
   GroupHistory(World& world, std::string group, std::string topic, int32_t partitions, bool calm);
@@ -53,7 +52,6 @@ class GroupHistory {
     int64_t floor = 0;                            // committed when it was told
     int64_t next = -1;                            // that it is handed next; -1: not known yet
     int64_t fresh = -1;                           // where that begins which its latest poll has returned; -1: nothing
-    bool has_to_lose_it = false;                  // another has given it up since, so it was never this one's
     bool contested = false;                       // others were told that they have it
   };
   struct Lane {

@@ -96,6 +96,14 @@ static void a_fenced_member_has_lost_everything_and_joins_anew(void**) {
   expect(group, "[5000ms] ask beat epoch 2\n[5000ms] lost t-0 t-1\n[5000ms] ask beat epoch 0 for t own\n");
 }
 
+static void a_member_whose_group_is_gone_has_lost_everything_and_joins_anew(void**) {
+  Group group;
+  group.settled();
+  group.wait(5s);
+  group.beat(Code::group_id_not_found);
+  expect(group, "[5000ms] ask beat epoch 2\n[5000ms] lost t-0 t-1\n[5000ms] ask beat epoch 0 for t own\n");
+}
+
 static void after_a_failure_everything_is_told_again(void**) {
   Group group;
   group.settled();
@@ -169,6 +177,7 @@ int main() {
       cmocka_unit_test(what_goes_is_given_up_before_the_member_says_so),
       cmocka_unit_test(a_newer_target_waits_for_the_release_of_the_last),
       cmocka_unit_test(a_fenced_member_has_lost_everything_and_joins_anew),
+      cmocka_unit_test(a_member_whose_group_is_gone_has_lost_everything_and_joins_anew),
       cmocka_unit_test(after_a_failure_everything_is_told_again),
       cmocka_unit_test(a_new_subscription_is_told_at_once),
       cmocka_unit_test(a_pattern_is_the_brokers_to_match),

@@ -464,6 +464,22 @@ void what_the_group_has_committed_comes_before_the_policy(void**) {
   expect(story.list(1), "t-1 at -1");
 }
 
+void a_committed_offset_that_is_hidden_for_now_is_asked_for_again(void**) {
+  Story story({.committed_first = true});
+  story.fetcher.add({{"t", 0}});
+  expect(story.tick(), "metadata, committed");
+  assert_int_equal(story.fetcher.fill_committed().size(), 1);
+  story.leader(0, 1);
+  const GroupOffset hidden[] = {{.at = {"t", 0}, .error = Error(static_cast<int32_t>(Code::unstable_offset_commit), "hidden", Verdict::retry)}};
+  expect(story.step(Fetcher::CommittedAnswered{hidden}), "");
+  assert_true(story.fetcher.deadline().has_value());
+  story.now = *story.fetcher.deadline();
+  expect(story.tick(), "committed");
+  assert_int_equal(story.fetcher.fill_committed().size(), 1);
+  const GroupOffset told[] = {{.at = {"t", 0}, .offset = 7}};
+  expect(story.step(Fetcher::CommittedAnswered{told}), "fetch 1");
+}
+
 void a_position_by_duration_is_asked_for_as_a_time_and_else_the_end(void**) {
   Story story({.reset = offset_spec::by_duration, .reset_back = 10s});
   story.assign(0, offset_spec::by_policy);
@@ -499,6 +515,7 @@ int main() {
       cmocka_unit_test(a_truncated_log_is_read_again_from_where_it_differs),
       cmocka_unit_test(a_truncation_is_told_where_there_is_no_policy),
       cmocka_unit_test(what_the_group_has_committed_comes_before_the_policy),
+      cmocka_unit_test(a_committed_offset_that_is_hidden_for_now_is_asked_for_again),
       cmocka_unit_test(a_position_by_duration_is_asked_for_as_a_time_and_else_the_end),
   };
   return cmocka_run_group_tests_name("client.fetcher", tests, nullptr, nullptr);
