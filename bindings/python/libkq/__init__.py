@@ -35,6 +35,7 @@ from ._kq import Batch, Delivery, Record
 from ._partitions import DEFAULT, EARLIEST, LATEST, MAX_TIMESTAMP, Assignment, TopicPartition
 from ._producer import Producer
 from ._rows import Row, operations
+from ._share import ShareConsumer
 
 __version__: str = _kq.version()
 
@@ -70,6 +71,7 @@ __all__ = [
     "RetriableError",
     "Revoked",
     "Row",
+    "ShareConsumer",
     "TimedOutError",
     "TopicPartition",
     "operations",

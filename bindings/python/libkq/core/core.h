@@ -20,7 +20,7 @@ enum { slice_ms = 100 };
 
 /* --- handle.c: producer, consumer, admin and broker have this in common. --- */
 
-typedef enum { HANDLE_PRODUCER, HANDLE_CONSUMER, HANDLE_ADMIN, HANDLE_BROKER } HandleKind;
+typedef enum { HANDLE_PRODUCER, HANDLE_CONSUMER, HANDLE_ADMIN, HANDLE_BROKER, HANDLE_SHARE } HandleKind;
 
 typedef struct {
   PyObject_HEAD
@@ -95,7 +95,7 @@ typedef struct {
   Py_ssize_t next;
 } BatchIterator;
 
-extern PyTypeObject *producer_type, *delivery_type, *consumer_type, *admin_type, *broker_type;
+extern PyTypeObject *producer_type, *delivery_type, *consumer_type, *admin_type, *broker_type, *share_type;
 extern PyTypeObject *batch_type, *batch_iterator_type, *record_type, *bytes_view_type, *job_type;
 
 PyObject *batch_new(kq_batch *raw, PyObject *key_function, PyObject *value_function); /* takes the batch, also on failure */
@@ -111,6 +111,7 @@ int add_handles(PyObject *module);
 int add_batches(PyObject *module);
 int add_producer(PyObject *module);
 int add_consumer(PyObject *module);
+int add_share(PyObject *module);
 int add_jobs(PyObject *module);
 int add_convert(PyObject *module);
 

@@ -4,13 +4,14 @@
 
 PyTypeObject *admin_type, *broker_type;
 
-static const char *const nouns[] = {"producer", "consumer", "admin", "broker"};
+static const char *const nouns[] = {"producer", "consumer", "admin", "broker", "share consumer"};
 
 static PyTypeObject *type_of(HandleKind kind) {
   switch (kind) {
     case HANDLE_PRODUCER: return producer_type;
     case HANDLE_CONSUMER: return consumer_type;
     case HANDLE_ADMIN: return admin_type;
+    case HANDLE_SHARE: return share_type;
     default: return broker_type;
   }
 }
@@ -42,6 +43,7 @@ void handle_free(Handle *handle) {
     case HANDLE_CONSUMER: kq_consumer_free(raw); break;
     case HANDLE_ADMIN: kq_admin_free(raw); break;
     case HANDLE_BROKER: kq_broker_free(raw); break;
+    case HANDLE_SHARE: kq_share_consumer_free(raw); break;
   }
   PyEval_RestoreThread(saved);
 }

@@ -19,7 +19,7 @@ PyTypeObject *job_type;
 
 typedef enum {
   JOB_FLUSH, JOB_BEGIN, JOB_COMMIT, JOB_ABORT, JOB_SEND_OFFSETS, JOB_PRODUCER_PARTITIONS, JOB_CLOSE_PRODUCER,
-  JOB_COMMIT_OFFSETS, JOB_COMMITTED, JOB_OFFSETS_AT, JOB_CONSUMER_PARTITIONS, JOB_CLOSE_CONSUMER, JOB_ADMIN, JOB_STOP_BROKER
+  JOB_COMMIT_OFFSETS, JOB_COMMITTED, JOB_OFFSETS_AT, JOB_CONSUMER_PARTITIONS, JOB_CLOSE_CONSUMER, JOB_ADMIN, JOB_STOP_BROKER, JOB_SHARE_COMMIT, JOB_CLOSE_SHARE
 } JobKind;
 
 static const struct { const char *name; JobKind kind; HandleKind handle; } kinds[] = {
@@ -29,7 +29,8 @@ static const struct { const char *name; JobKind kind; HandleKind handle; } kinds
     {"commit_offsets", JOB_COMMIT_OFFSETS, HANDLE_CONSUMER}, {"committed", JOB_COMMITTED, HANDLE_CONSUMER},
     {"offsets_at", JOB_OFFSETS_AT, HANDLE_CONSUMER}, {"consumer_partitions", JOB_CONSUMER_PARTITIONS, HANDLE_CONSUMER},
     {"close_consumer", JOB_CLOSE_CONSUMER, HANDLE_CONSUMER}, {"admin", JOB_ADMIN, HANDLE_ADMIN},
-    {"stop_broker", JOB_STOP_BROKER, HANDLE_BROKER}};
+    {"stop_broker", JOB_STOP_BROKER, HANDLE_BROKER}, {"share_commit", JOB_SHARE_COMMIT, HANDLE_SHARE},
+    {"close_share", JOB_CLOSE_SHARE, HANDLE_SHARE}};
 
 /* What the thread works on: no Python object in it. */
 typedef struct Work {
@@ -94,6 +95,8 @@ static kq_error *work_run(Work *work) {
     case JOB_CLOSE_CONSUMER: return kq_consumer_close(handle, timeout);
     case JOB_ADMIN: return kq_admin_run(handle, work->request, timeout, &work->rows);
     case JOB_STOP_BROKER: return kq_broker_stop(handle);
+    case JOB_SHARE_COMMIT: return kq_share_consumer_commit(handle, timeout, &work->rows);
+    case JOB_CLOSE_SHARE: return kq_share_consumer_close(handle, timeout);
   }
   return NULL;
 }

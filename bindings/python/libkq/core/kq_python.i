@@ -22,6 +22,7 @@
 KQ_HANDLE(kq_producer, HANDLE_PRODUCER)
 KQ_HANDLE(kq_consumer, HANDLE_CONSUMER)
 KQ_HANDLE(kq_broker, HANDLE_BROKER)
+KQ_HANDLE(kq_share_consumer, HANDLE_SHARE)
 
 /* Errors. */
 %typemap(out) kq_error * {
@@ -76,7 +77,7 @@ KQ_HANDLE(kq_broker, HANDLE_BROKER)
   Py_XDECREF($result);
   $result = PyLong_FromLongLong(number$argnum);
 }
-%typemap(in) kq_batch *batch {
+%typemap(in) kq_batch *batch, const kq_batch *batch {
   if (Py_TYPE($input) != batch_type) {
     PyErr_Format(PyExc_TypeError, "this needs a Batch or an event, not %R", $input);
     SWIG_fail;
@@ -123,12 +124,18 @@ KQ_AS_IT_IS(kq_operation_parameter)
 KQ_AS_IT_IS(kq_operation_column)
 KQ_AS_IT_IS(kq_version)
 KQ_AS_IT_IS(kq_version_number)
+KQ_AS_IT_IS(kq_share_consumer_subscribe)
+KQ_AS_IT_IS(kq_share_consumer_unsubscribe)
+KQ_AS_IT_IS(kq_share_consumer_fd)
+KQ_AS_IT_IS(kq_share_consumer_acknowledge)
+KQ_AS_IT_IS(kq_share_consumer_acknowledge_at)
+KQ_AS_IT_IS(kq_share_consumer_lock_timeout_ms)
 KQ_AS_IT_IS(kq_broker_address)
 KQ_AS_IT_IS(kq_broker_failure)
 
 %include "kq.i"
 
 %init %{
-  if (add_convert(m) < 0 || add_handles(m) < 0 || add_batches(m) < 0 || add_producer(m) < 0 || add_consumer(m) < 0 || add_jobs(m) < 0)
+  if (add_convert(m) < 0 || add_handles(m) < 0 || add_batches(m) < 0 || add_producer(m) < 0 || add_consumer(m) < 0 || add_share(m) < 0 || add_jobs(m) < 0)
     return KQ_NO_MODULE;
 %}

@@ -1,0 +1,125 @@
+"""Share groups: records, not partitions, are shared (KIP-932)."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Literal
+
+from . import _exit, _kq
+from ._config import Config, Servers, Value, settings
+from ._errors import KqError
+from ._events import Event
+
+Acknowledge = Literal["accept", "release", "reject", "renew"]
+_CODES = {"accept": 1, "release": 2, "reject": 3, "renew": 4}
+_LEFTOVER_SECONDS = 1.0
+
+
+class ShareConsumer(_kq.ShareConsumer):
+    """Takes records that the members of a share group divide among them, one by one, as from a queue.
+
+        with kq.ShareConsumer(servers, "jobs", group="workers", share_acknowledgement_mode="explicit") as consumer:
+            for record in consumer.records():
+                consumer.acknowledge(record, "accept" if work(record) else "release")
+
+    A record is locked for its member until it is acknowledged: accepted (done), released (it comes again, to any member), rejected (it comes
+    no more) or renewed (it takes longer).  In implicit mode, the default, what poll gave is accepted by the next poll or by commit.
+    """
+
+    def __init__(
+        self,
+        servers: Servers = None,
+        *topics: str,
+        group: str | None = None,
+        config: Config | None = None,
+        key: Callable[[bytes], Any] | None = None,
+        value: Callable[[bytes], Any] | None = None,
+        **options: Value | None,
+    ) -> None:
+        given = settings(servers, config, options)
+        if group is not None:
+            given["group.id"] = group
+        super().__init__(given, key, value)
+        _exit.remember(self)
+        if topics:
+            self.subscribe(*topics)
+
+    def subscribe(self, *topics: str) -> None:
+        """Joins the group with these topics."""
+        _kq.share_consumer_subscribe(self, list(topics))
+
+    def unsubscribe(self) -> None:
+        """Leaves the group; records that are held can still be acknowledged."""
+        _kq.share_consumer_unsubscribe(self)
+
+    def poll(self, timeout: float | None = None) -> _kq.Batch | Event | None:
+        """A Batch of records, an Event, or None where there was nothing within the time."""
+        return self._receive(timeout)
+
+    def batches(self, timeout: float | None = None) -> Iterator[_kq.Batch]:
+        """Batches as they come; ends when there was none for `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.closed:
+            got = self._receive(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            if isinstance(got, _kq.Batch):
+                yield got
+                deadline = None if timeout is None else time.monotonic() + timeout
+            elif got is None:
+                return
+
+    def records(self, timeout: float | None = None) -> Iterator[_kq.Record]:
+        """Records as they come; ends when there was none for `timeout` seconds."""
+        for batch in self.batches(timeout):
+            yield from batch
+
+    def acknowledge(self, what: _kq.Record | _kq.Batch, how: Acknowledge = "accept") -> None:
+        """Says what became of a record, or of those of a batch that nothing was said of yet.  Sent by the next poll or commit."""
+        if how not in _CODES:
+            raise ValueError(f"a record is acknowledged by {', '.join(_CODES)}, not {how!r}")
+        if isinstance(what, _kq.Batch):
+            _kq.share_consumer_acknowledge(self, what, 0, len(what), _CODES[how])
+        else:
+            _kq.share_consumer_acknowledge_at(self, what.topic, what.partition, what.offset, _CODES[how])
+
+    def commit(self, timeout: float | None = None) -> None:
+        """Sends what was acknowledged, and waits for the answers."""
+        for _, error in _kq.call("share_commit", self, timeout):
+            if error is not None:
+                raise error
+
+    def fileno(self) -> int:
+        """Readable while there is something to receive.  libkq's own: only wait on it."""
+        return _kq.share_consumer_fd(self)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Sends what was acknowledged, releases what was not, and leaves the group.  Closing twice does nothing."""
+        if self.closed:
+            return
+        try:
+            _kq.call("close_share", self, timeout)
+        finally:
+            self._release()
+
+    def _close_at_exit(self, seconds: float) -> None:
+        self.close(seconds)
+
+    def __enter__(self) -> ShareConsumer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        try:
+            self.close()
+        except KqError:
+            if kind is None:
+                raise
+
+    def __del__(self) -> None:
+        try:
+            if not self.closed:
+                warnings.warn("unclosed ShareConsumer: use `with`, or call close()", ResourceWarning, source=self)
+                self._close_at_exit(_LEFTOVER_SECONDS)
+        except (AttributeError, KqError):
+            pass
