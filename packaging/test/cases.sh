@@ -93,8 +93,19 @@ links() {
   grep -q 'the same record came back' "$work/ldd" && [ "$how" = "$(grep -q 'libkq-broker.so.1 => /' "$work/ldd" && echo dynamic || echo static)" ]
 }
 
+main_job_in_python() {
+  apt install python3-libkq &&
+    in_root python3 -c 'import importlib.metadata, libkq as kq
+assert importlib.metadata.version("libkq")
+with kq.Broker() as broker:
+    with kq.Producer(broker) as producer:
+        producer.send("greetings", b"hello").wait()
+    with kq.Consumer(broker, "greetings") as consumer:
+        assert next(consumer).value == b"hello"'
+}
+
 leaves_nothing() {
-  apt purge --autoremove kqd kq &&
+  apt purge --autoremove kqd kq python3-libkq &&
     ! in_root getent passwd kqd && ! in_root getent group kqd &&
     list_files >"$work/after" && ! LC_ALL=C comm -13 "$work/before" "$work/after" | grep .
 }
@@ -111,6 +122,7 @@ case_ok "systemd takes the unit" unit_is_well_formed
 case_ok "the unit leaves kqd little to break" unit_is_hardened
 case_ok "installing again keeps a changed configuration" keeps_a_changed_configuration
 case_ok "the broker goes on with its data and that configuration" goes_on_after_that
+case_ok "the main job in Python, with a broker in the process" main_job_in_python
 case_ok "purging leaves nothing: no file, no user" leaves_nothing
 cp "$packaging/../tests/abi/main_job.c" "$root/tmp"
 case_ok "the development packages install" apt install libkq-broker-dev gcc libc6-dev pkg-config
