@@ -325,27 +325,35 @@ HeartbeatAnswer ConsumerCoordinator::leave(const Now& now, const ConsumerGroup& 
     away.pending_revocation.clear();
     write_current(writes, group.id, away);
   } else {
-    remove_member(now, group, *member, writes);
+    remove_members(now, group, {member->id}, writes);
   }
   return answer;
 }
 
-void ConsumerCoordinator::remove_member(const Now& now, const ConsumerGroup& group, const ConsumerMember& member,
-                                        Writes& writes) {
-  for (const TimerKind kind : {TimerKind::session, TimerKind::rebalance, TimerKind::join, TimerKind::sync})
-    groups_.timers.cancel({kind, group.id, member.id});
-  const bool others_classic = !member.classic && group.members().size() > 1 && group.all_classic_but(member.id);
-  if (others_classic && groups_.config.consumer_migration.downgrade && group.members().size() - 1 <= groups_.config.max_size)
-    return downgrade(now, group, member.id, writes);
-  write_member_removed(writes, group.id, member.id);
-  std::set<std::string, std::less<>> topics;
-  bool regex_used = false;
+// Those that stay all speak the classic protocol, so they may be a group of that.
+bool ConsumerCoordinator::downgrades_without(const ConsumerGroup& group, const Leaving& leaving) const {
+  const size_t staying = group.members().size() - leaving.size();
+  const bool last_of_this = std::ranges::any_of(leaving, [&](const std::string& id) { return !group.member(id)->classic; });
+  return groups_.config.consumer_migration.downgrade && last_of_this && staying > 0 && staying <= groups_.config.max_size &&
+         group.all_classic_but(leaving);
+}
+
+void ConsumerCoordinator::remove_members(const Now& now, const ConsumerGroup& group, const Leaving& leaving, Writes& writes) {
+  for (const std::string& id : leaving)
+    for (const TimerKind kind : {TimerKind::session, TimerKind::rebalance, TimerKind::join, TimerKind::sync})
+      groups_.timers.cancel({kind, group.id, id});
+  if (downgrades_without(group, leaving)) return downgrade(now, group, leaving, writes);
+  std::set<std::string, std::less<>> topics, patterns;
+  for (const std::string& id : leaving) {
+    write_member_removed(writes, group.id, id);
+    if (const auto& pattern = group.member(id)->regex) patterns.insert(*pattern);
+  }
   for (const auto& [id, other] : group.members()) {
-    if (id == member.id) continue;
-    regex_used = regex_used || (member.regex && other.regex == member.regex);
+    if (leaving.contains(id)) continue;
+    if (other.regex) patterns.erase(*other.regex);
     topics.merge(group.topics_of(other));
   }
-  if (member.regex && !regex_used) write_regex_removed(writes, group.id, *member.regex);
+  for (const std::string& pattern : patterns) write_regex_removed(writes, group.id, pattern);
   write_group_epoch(writes, group.id, group.epoch() + 1, metadata_hash(*groups_.image, topics));
 }
 
@@ -374,8 +382,8 @@ void ConsumerCoordinator::timer(const Now& now, const TimerKey& key, Writes& wri
   const auto* group = groups_.find<ConsumerGroup>(key.group);
   const ConsumerMember* member = group ? group->member(key.member) : nullptr;
   if (!member || (key.kind == TimerKind::rebalance && member->state != MemberState::unrevoked_partitions)) return;
-  const bool downgrades = !member->classic && group->all_classic_but(member->id) && group->members().size() > 1;
-  remove_member(now, *group, *member, writes);
+  const bool downgrades = downgrades_without(*group, {member->id});
+  remove_members(now, *group, {member->id}, writes);
   if (downgrades) return;  // which asks to be told of the outcome itself
   writes.then([this, key, now](Code code) {
     if (code != Code::none) groups_.timers.set(key, now.instant);

@@ -44,8 +44,10 @@ class ConsumerCoordinator {
   HeartbeatAnswer answer(const Beat&) const;
 
   bool must_rejoin(const ConsumerGroup&, const ConsumerMember&) const;
-  void remove_member(const Now&, const ConsumerGroup&, const ConsumerMember&, Writes&);
-  void downgrade(const Now&, const ConsumerGroup&, std::string_view leaving, Writes&);
+  // At least one, and each once.
+  void remove_members(const Now&, const ConsumerGroup&, const Leaving&, Writes&);
+  bool downgrades_without(const ConsumerGroup&, const Leaving&) const;
+  void downgrade(const Now&, const ConsumerGroup&, const Leaving&, Writes&);
   std::string_view assignor_of(const ConsumerGroup&, const ConsumerMember* updated) const;
   void expect_heartbeat(const Now&, const ConsumerGroup&, const ConsumerMember&);
   Duration group_setting(std::string_view group, std::string_view key, Duration otherwise) const;

@@ -87,8 +87,8 @@ Code ConsumerGroup::check_fetch(std::string_view member_id, int32_t epoch) const
   return epoch == asking->epoch ? Code::none : Code::stale_member_epoch;
 }
 
-bool ConsumerGroup::all_classic_but(std::string_view id) const {
-  return std::ranges::all_of(members_, [&](const auto& entry) { return entry.first == id || entry.second.classic; });
+bool ConsumerGroup::all_classic_but(const std::set<std::string, std::less<>>& ids) const {
+  return std::ranges::all_of(members_, [&](const auto& entry) { return ids.contains(entry.first) || entry.second.classic; });
 }
 
 const ConsumerMember* ConsumerGroup::member(std::string_view id) const {

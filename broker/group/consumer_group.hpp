@@ -68,7 +68,7 @@ class ConsumerGroup final : public Group {
 
   int32_t epoch() const { return epoch_; }
   int64_t metadata_hash() const { return metadata_hash_; }
-  bool all_classic_but(std::string_view member_id) const;
+  bool all_classic_but(const std::set<std::string, std::less<>>& member_ids) const;
   int32_t target_epoch() const { return target_epoch_; }
   const std::map<std::string, ConsumerMember, std::less<>>& members() const { return members_; }
   const ConsumerMember* member(std::string_view id) const;

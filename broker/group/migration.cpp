@@ -82,13 +82,13 @@ bool write_upgrade(const cluster::Image& image, const ClassicGroup& group, Write
   return true;
 }
 
-std::vector<ClassicMember> write_downgrade(const cluster::Image& image, const ConsumerGroup& group, std::string_view leaving,
-                                           int64_t now_ms, Writes& writes) {
+std::vector<ClassicMember> write_downgrade(const cluster::Image& image, const ConsumerGroup& group, const Leaving& leaving, int64_t now_ms,
+                                           Writes& writes) {
   group.remove(writes);
   ClassicGroup classic(group.id, now_ms);
   std::vector<ClassicMember> members;
   for (const auto& [id, member] : group.members()) {
-    if (id == leaving || !member.classic) continue;
+    if (leaving.contains(id) || !member.classic) continue;
     ClassicMember& stays = members.emplace_back();
     stays.id = id;
     stays.instance_id = member.instance_id;

@@ -18,11 +18,12 @@ std::optional<Subscription> read_subscription(const cluster::Image&, std::string
 // An assignment as a classic member that sent such metadata reads it.
 std::string write_assignment(const cluster::Image&, const TopicPartitions&, int16_t version);
 
+using Leaving = std::set<std::string, std::less<>>;  // ids of members
+
 // The records that make a consumer group of a classic one, whose members stay what they are.  False: they are not consumers.
 bool write_upgrade(const cluster::Image&, const ClassicGroup&, Writes&);
-// The other way, without the member that leaves; the rest speaks the classic protocol.  Answers the members with all that they
+// The other way, without the members that leave; the rest speaks the classic protocol.  Answers the members with all that they
 // support.
-std::vector<ClassicMember> write_downgrade(const cluster::Image&, const ConsumerGroup&, std::string_view leaving, int64_t now_ms,
-                                           Writes&);
+std::vector<ClassicMember> write_downgrade(const cluster::Image&, const ConsumerGroup&, const Leaving&, int64_t now_ms, Writes&);
 
 }  // namespace kq::group

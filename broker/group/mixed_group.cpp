@@ -138,6 +138,7 @@ Code ConsumerCoordinator::heartbeat(const Now& now, const ConsumerGroup& group, 
 LeaveGroupResponse ConsumerCoordinator::leave(const Now& now, const ConsumerGroup& group, const LeaveGroupRequest& request,
                                               Writes& writes) {
   LeaveGroupResponse response;
+  Leaving leaving;
   for (const auto& identity : request.members) {
     auto& told = response.members.emplace_back();
     told.member_id = identity.member_id;
@@ -149,19 +150,20 @@ LeaveGroupResponse ConsumerCoordinator::leave(const Now& now, const ConsumerGrou
       told.error_code = Code::fenced_instance_id;
     else if (!member || (!identity.member_id.empty() && !member->classic))
       told.error_code = Code::unknown_member_id;
-    else if (writes.empty())
-      remove_member(now, group, *member, writes);
     else
-      told.error_code = Code::rebalance_in_progress;  // one at a time: the group is another
-                                                      // one without the first
+      leaving.insert(member->id);
   }
+  if (!leaving.empty()) remove_members(now, group, leaving, writes);
   return response;
 }
 
-void ConsumerCoordinator::downgrade(const Now& now, const ConsumerGroup& group, std::string_view leaving, Writes& writes) {
+void ConsumerCoordinator::downgrade(const Now& now, const ConsumerGroup& group, const Leaving& leaving, Writes& writes) {
   auto members = write_downgrade(*groups_.image, group, leaving, now.wall_ms, writes);
-  writes.then([this, id = group.id, members = std::move(members), leaving = std::string(leaving), now](Code code) {
-    if (code != Code::none) return groups_.timers.set({TimerKind::session, id, leaving}, now.instant + 1s);
+  writes.then([this, id = group.id, members = std::move(members), leaving, now](Code code) {
+    if (code != Code::none) {
+      for (const std::string& each : leaving) groups_.timers.set({TimerKind::session, id, each}, now.instant + 1s);
+      return;
+    }
     for (const ClassicMember& member : members)
       for (const TimerKind kind : {TimerKind::rebalance, TimerKind::join, TimerKind::sync})
         groups_.timers.cancel({kind, id, member.id});

@@ -236,6 +236,30 @@ void an_old_member_that_is_silent_is_removed(void**) {
   assert_int_equal(a.owned.size() + c.owned.size(), partitions);
 }
 
+// An administrator removes them in one request, and names one twice.
+void several_members_are_removed_at_once(void**) {
+  Fixture f;
+  Old a, b;
+  f.old_group(a, b);
+  New c{.id = "c"};
+  f.send(c, joining_epoch);
+  const int32_t epoch = f.shard->groups().find<ConsumerGroup>("g")->epoch();
+  LeaveGroupRequest request;
+  request.group_id = "g";
+  for (const std::string_view id : {std::string_view(a.id), std::string_view(b.id), std::string_view(a.id), std::string_view("nobody")})
+    request.members.emplace_back().member_id = id;
+  LeaveGroupResponse response;
+  f.run([&](Writes& writes) { response = f.shard->leave(f.now, request, writes); });
+  assert_int_equal(response.members[0].error_code, Code::none);
+  assert_int_equal(response.members[1].error_code, Code::none);
+  assert_int_equal(response.members[3].error_code, Code::unknown_member_id);
+  const auto* group = f.shard->groups().find<ConsumerGroup>("g");
+  assert_int_equal(group->members().size(), 1);
+  assert_int_equal(group->epoch(), epoch + 1);
+  for (int round = 0; round < 4; ++round) f.send(c, c.epoch);
+  assert_int_equal(c.owned.size(), partitions);
+}
+
 }  // namespace
 
 int main() {
@@ -243,6 +267,7 @@ int main() {
       cmocka_unit_test(a_new_member_turns_the_group_and_old_members_stay),
       cmocka_unit_test(a_policy_may_forbid_it),
       cmocka_unit_test(an_upgrade_that_cannot_be_written_leaves_the_old_group),
+      cmocka_unit_test(several_members_are_removed_at_once),
       cmocka_unit_test(an_old_member_that_is_silent_is_removed),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
