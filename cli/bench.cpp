@@ -28,6 +28,7 @@ struct BenchOptions {
   int32_t partition = -1;
   std::optional<int> linger_ms;
   std::optional<int64_t> batch_bytes;
+  bool statistics = false;
 };
 
 // Wall clock and processor time since it was started.
@@ -107,6 +108,15 @@ class Values {
   std::vector<std::string> lines_;
 };
 
+// What kq_X_statistics tells, for a report.
+template <class Handle>
+boost::json::value statistics_of(Handle* handle, kq_error* (*ask)(Handle*, kq_rows**)) {
+  kq_rows* asked = nullptr;
+  check(ask(handle, &asked));
+  const RowsOwner rows(asked);
+  return boost::json::parse(kq_rows_json(asked)).at(0);
+}
+
 class ProduceBench {
  public:
   ProduceBench(const Common& common, const BenchOptions& options) : common_(common), options_(options), values_(options) {
@@ -127,7 +137,9 @@ class ProduceBench {
     bytes_ = failed_ = delivered_ = 0;
     meter.start();
     send(options_.records);
-    report(common_, meter, delivered_, bytes_, {{"failed", failed_}, {"settings", settings_}});
+    boost::json::object more = {{"failed", failed_}, {"settings", settings_}};
+    if (options_.statistics) more["statistics"] = statistics_of(producer_.get(), kq_producer_statistics);
+    report(common_, meter, delivered_, bytes_, more);
     return failed_ ? exit_refused : exit_done;
   }
 
@@ -224,13 +236,16 @@ int bench_consume(const Common& common, const BenchOptions& options) {
       meter.start();
     }
   }
-  report(common, meter, records - first_records, bytes - first_bytes, {{"sum", fmt::format("{:016x}", sum)}});
+  boost::json::object more = {{"sum", fmt::format("{:016x}", sum)}};
+  if (options.statistics) more["statistics"] = statistics_of(consumer.get(), kq_consumer_statistics);
+  report(common, meter, records - first_records, bytes - first_bytes, more);
   return interrupted() ? exit_interrupted : exit_done;
 }
 
 void add_common(CLI::App* app, BenchOptions& options) {
   app->add_option("topic", options.topic, "The topic; it has to be there")->required();
   app->add_option("-n,--records", options.records, "How many records")->capture_default_str();
+  app->add_flag("--statistics", options.statistics, "Tell what libkq has counted as well");
 }
 
 }  // namespace

@@ -155,6 +155,12 @@ int Reader::run() {
 
 // What belongs to reading by hand, and what to a group.
 int consume(const Common& common, const ConsumeOptions& options) {
+  const bool begins_somewhere = options.from_beginning || options.until_end || options.read_committed;
+  if (!options.share.empty()) {
+    if (!options.group.empty() || !options.partitions.empty() || options.offset || !options.from_time.empty() || begins_somewhere)
+      throw Failure{exit_usage, "a share group decides what is read, and from where: --share goes with --count and --format alone"};
+    return consume_shared(common, options);
+  }
   if (options.group.empty()) {
     if (options.topics.size() > 1) throw Failure{exit_usage, "several topics are read as a member of a group: give it a name with --group"};
     return Reader(common, options).run();
@@ -200,6 +206,8 @@ void add_consume(const Commands& commands) {
   app->add_option("topic", options->topics, "The topic; with --group there may be several")->required();
   app->add_option("-g,--group", options->group,
                   "Read as a member of this consumer group: from where it has committed, sharing partitions with its other members");
+  app->add_option("--share", options->share,
+                  "Read as a member of this share group: each record goes to one member, and is accepted once it is printed");
   app->add_option("-p,--partition", options->partitions, "Only these partitions, with commas")
       ->delimiter(',')
       ->allow_extra_args(false);
@@ -224,7 +232,8 @@ void add_consume(const Commands& commands) {
       "  kq consume orders --from-beginning --until-end -f '%k\\t%v\\n'\n"
       "  kq consume orders --from 2h -o json | jq .value\n"
       "  kq consume orders --offset -10 -n 10\n"
-      "  kq consume orders payments --group readers --from-beginning");
+      "  kq consume orders payments --group readers --from-beginning\n"
+      "  kq consume jobs --share workers -n 1");
   app->callback([=, &common = commands.common, &action = commands.action] {
     action = [=, &common] { return consume(common, *options); };
   });

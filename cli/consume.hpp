@@ -1,4 +1,5 @@
-// What both ways of `kq consume` share: partitions read by hand (consume.cpp), and as a member of a group (consume_group.cpp).
+// What the ways of `kq consume` have in common: partitions read by hand (consume.cpp), as a member of a group (consume_group.cpp), and of
+// a share group (consume_share.cpp).
 #pragma once
 
 #include <optional>
@@ -11,7 +12,7 @@ namespace kq::cli {
 
 struct ConsumeOptions {
   std::vector<std::string> topics;
-  std::string group;  // empty: none
+  std::string group, share;  // empty: none
   std::vector<int32_t> partitions;
   bool from_beginning = false, until_end = false, read_committed = false;
   std::optional<int64_t> offset;
@@ -41,5 +42,6 @@ class RecordPrinter {
 };
 
 int consume_as_member(const Common& common, const ConsumeOptions& options);
+int consume_shared(const Common& common, const ConsumeOptions& options);
 
 }  // namespace kq::cli

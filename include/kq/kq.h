@@ -8,7 +8,7 @@
  *   kq_producer_close(producer, -1);  kq_producer_free(producer);  kq_config_free(config);
  *
  * (examples/ has it with the errors looked at.)  Reading order: errors, configuration, records, batches, producer, consumer,
- * groups, share groups, transactions, admin, loops, versions, Kafka's error codes.
+ * groups, share groups, transactions, admin, statistics, loops, versions, Kafka's error codes.
  *
  * Seven conventions, true of every function below.
  *   own     kq_X_new gives you an X, kq_X_free takes it back.  Freeing NULL does nothing.  What you pass in is copied: it need
@@ -651,6 +651,9 @@ KQ_API const char     *kq_rows_string(const kq_rows *rows, size_t row, const cha
 KQ_API int64_t         kq_rows_int64(const kq_rows *rows, size_t row, const char *column);
 KQ_API const void     *kq_rows_bytes(const kq_rows *rows, size_t row, const char *column, size_t *out_len);
 KQ_API const kq_rows  *kq_rows_nested(const kq_rows *rows, size_t row, const char *column); /* belongs to `rows` */
+/* All of it as JSON: an array with an object for each row, nested rows as arrays, and "error" {code, name, message} in a row that
+ * failed.  Belongs to `rows`; NULL where memory is out. */
+KQ_API const char     *kq_rows_json(const kq_rows *rows);
 KQ_API void            kq_rows_free(kq_rows *rows);
 
 /* A parameter or column of an operation, for listings and for bindings that make native types.  Static. */
@@ -670,6 +673,28 @@ KQ_API const char     *kq_operation_name(size_t index);                         
 KQ_API const char     *kq_operation_doc(const char *operation);                      /* NULL: no such operation */
 KQ_API const kq_field *kq_operation_parameter(const char *operation, size_t index);  /* NULL past the last */
 KQ_API const kq_field *kq_operation_column(const char *operation, size_t index);     /* NULL past the last */
+
+/* ----------------------------------------------------------------------------------------------------------- statistics ---- */
+
+/* What a handle has done since it was made: one row, whose columns are (in the form of the table above)
+ *
+ *   producer   age_ms:i records:i failed_records:i batches:i bytes:i retries:i pending_records:i
+ *              buffer_bytes:i buffer_bytes_max:i delivery_bytes:i delivery_bytes_max:i
+ *              batch_bytes_mean:i batch_bytes_p50:i batch_bytes_max:i batch_records_mean:i batch_records_p50:i batch_records_max:i
+ *              nodes[...] partitions[topic:s partition:i leader:i records:i failed_records:i batches:i bytes:i retries:i
+ *                                    waiting_batches:i]
+ *   consumer   age_ms:i records:i bytes:i batches:i fetch_bytes:i fetch_bytes_max:i lag:i
+ *              nodes[...] partitions[topic:s partition:i records:i bytes:i position:i end_offset:i lag:i paused:i]
+ *   both       nodes[node:i host:s? port:i? requests:i failures:i in_flight:i bytes:i latency_us_mean:i latency_us_p50:i
+ *                    latency_us_p95:i latency_us_p99:i latency_us_max:i latency_us[up_to:i count:i]]
+ *
+ * bytes are those of compressed batches; of a node, of the records sent or of the answers received.  latency_us is the time from a
+ * produce or fetch request to its answer, a fetch's wait for records included; the histogram has a row for each bucket with any, and
+ * the quantiles are a bucket's upper end, at most a quarter too high.  lag is -1 where it is not known yet.  retries counts batches
+ * that were sent once more.  Counting is done by request and by batch, so it costs records nothing; asking takes a turn of the loop.
+ * For a line of JSON in a log: kq_rows_json. */
+KQ_API kq_error *kq_producer_statistics(kq_producer *producer, kq_rows **out);
+KQ_API kq_error *kq_consumer_statistics(kq_consumer *consumer, kq_rows **out);
 
 /* ---------------------------------------------------------------------------------------------------------------- loops ---- */
 

@@ -231,6 +231,7 @@ T* make(kq_error* (*new_on)(kq_loop*, const kq_config*, T**), const Config& conf
 
 struct TopicPartition;
 class GroupMetadata;
+class Rows;
 
 class Producer {
  public:
@@ -266,6 +267,7 @@ class Producer {
   }
   int fd() const { return kq_producer_fd(producer_.get()); }
   void purge() { check(kq_producer_purge(producer_.get())); }
+  Rows statistics();
   kq_producer* get() const { return producer_.get(); }
 
   // Transactions: the verdict of what is thrown says how to go on (kq.h).
@@ -419,6 +421,7 @@ class Consumer {
   Rows committed(std::span<const TopicPartition> partitions = {}, Milliseconds timeout = forever);
   GroupMetadata group_metadata() const;
 
+  Rows statistics();
   void close(Milliseconds timeout = forever) { check(kq_consumer_close(consumer_.get(), detail::ms(timeout))); }
   int fd() const { return kq_consumer_fd(consumer_.get()); }
   kq_consumer* get() const { return consumer_.get(); }
@@ -446,6 +449,7 @@ class RowsView {
     const void* at = kq_rows_bytes(rows_, row, column, &size);
     return detail::view(at, size);
   }
+  const char* json() const { return kq_rows_json(rows_); }
   RowsView nested(size_t row, const char* column) const { return RowsView(kq_rows_nested(rows_, row, column)); }
 
  private:
@@ -471,6 +475,18 @@ inline Rows Consumer::committed(std::span<const TopicPartition> partitions, Mill
   const auto list = detail::listed(partitions);
   kq_rows* rows = nullptr;
   check(kq_consumer_committed(consumer_.get(), list.data(), list.size(), detail::ms(timeout), &rows));
+  return Rows(rows);
+}
+
+inline Rows Producer::statistics() {
+  kq_rows* rows = nullptr;
+  check(kq_producer_statistics(producer_.get(), &rows));
+  return Rows(rows);
+}
+
+inline Rows Consumer::statistics() {
+  kq_rows* rows = nullptr;
+  check(kq_consumer_statistics(consumer_.get(), &rows));
   return Rows(rows);
 }
 

@@ -154,6 +154,14 @@ const kq_rows* kq_rows_nested(const kq_rows* rows, size_t row, const char* colum
   return rows && column ? rows->nested(row, column) : nullptr;
 }
 
+const char* kq_rows_json(const kq_rows* rows) {
+  try {
+    return rows ? rows->json().c_str() : nullptr;
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 void kq_rows_free(kq_rows* rows) { delete rows; }
 
 // ---- the table ----------------------------------------------------------------------------------------------------------------

@@ -215,6 +215,7 @@ Result<Consumer::Polled> Consumer::read(Batch& into, Where& where) {
   bool found = take_event(into);
   if (!found) {
     read_slices(lock, into);
+    read_all_.batches += !into.records.empty();
     if (into.records.empty()) read_ends(into);
     found = !into.records.empty();
   }
@@ -245,10 +246,11 @@ void Consumer::read_slices(std::unique_lock<std::mutex>& lock, Batch& into) {
   while (into.records.size() < poll_records_max_ && fetcher_.slice_is_next()) {
     auto fetched = fetcher_.take();
     auto& slice = std::get<Slice>(*fetched);
-    const size_t before = into.records.size();
+    const size_t before = into.records.size(), bytes_before = slice.records.size();
     lock.unlock();
     auto done = reader_.read(slice, poll_records_max_ - into.records.size(), into);
     lock.lock();
+    note_read(slice, into.records.size() - before, bytes_before - slice.records.size());
     if (coordinated_) note_end(slice, into.records.size() > before, into);
     if (!done) {
       fetcher_.failed(slice, std::move(done.error()).in(*slice.topic + "-" + std::to_string(slice.partition)));
@@ -258,6 +260,33 @@ void Consumer::read_slices(std::unique_lock<std::mutex>& lock, Batch& into) {
       fetcher_.give_back(std::move(slice));
     }
   }
+}
+
+void Consumer::note_read(const Slice& slice, size_t records, size_t bytes) {
+  const TopicPartitionLess::View at{*slice.topic, slice.partition};
+  auto found = read_.find(at);
+  if (found == read_.end()) found = read_.emplace(TopicPartition{*slice.topic, slice.partition}, PartitionTraffic{}).first;
+  for (PartitionTraffic* const traffic : {&found->second, &read_all_}) {
+    traffic->records += records;
+    traffic->bytes += bytes;
+  }
+}
+
+Consumer::Statistics Consumer::statistics() const {
+  Statistics seen{.since = since_, .nodes = nodes_traffic_};
+  seen.memory_used = memory_->used();
+  seen.memory_max = memory_->bytes_max();
+  const auto assigned = assignment();
+  std::lock_guard lock(mutex_);
+  seen.records = read_all_.records;
+  seen.bytes = read_all_.bytes;
+  seen.batches = read_all_.batches;
+  for (const Assigned& each : assigned) {
+    const auto found = read_.find(TopicPartitionLess::View{each.topic, each.partition});
+    if (found == read_.end()) seen.partitions.push_back({each});
+    else seen.partitions.push_back({each, found->second.records, found->second.bytes});
+  }
+  return seen;
 }
 
 void Consumer::read_ends(Batch& into) {
@@ -330,9 +359,13 @@ void Consumer::send_fetch(int32_t node) {
   Status sent;
   if (version) {
     sent = connection->send_version(request, has_topic_ids ? *version : std::min(*version, newest_by_name),
-                                    Clock::now() + fetch_timeout_, [weak = weak_from_this(), node](Result<Answer> answer) {
-                                      if (const auto self = weak.lock()) self->fetch_answered(node, std::move(answer));
+                                    Clock::now() + fetch_timeout_, [weak = weak_from_this(), node, begun = Clock::now()](Result<Answer> answer) {
+                                      const auto self = weak.lock();
+                                      if (!self) return;
+                                      self->nodes_traffic_[node].ended(begun, answer.ok());
+                                      self->fetch_answered(node, std::move(answer));
                                     });
+    if (sent) nodes_traffic_[node].began();
   }
   if (!version || !sent) step(Fetcher::FetchFailed{node});
 }
@@ -340,6 +373,7 @@ void Consumer::send_fetch(int32_t node) {
 void Consumer::fetch_answered(int32_t node, Result<Answer> answer) {
   if (!answer) return step(Fetcher::FetchFailed{node});
   const size_t cost = answer->frame.memory_bytes();
+  nodes_traffic_[node].bytes += answer->body.size();
   auto reply = decode_reply<FetchResponse>(std::move(*answer));
   if (!reply) {
     cluster_->logger().warning("consumer", reply.error().message());

@@ -13,6 +13,7 @@
 #include "libkq/client/membership.hpp"
 #include "libkq/client/offset_store.hpp"
 #include "libkq/client/slice_reader.hpp"
+#include "libkq/client/statistics.hpp"
 
 namespace kq::client {
 
@@ -43,6 +44,17 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
     bool paused;
   };
   std::vector<Assigned> assignment() const;
+  struct Traffic {                                   // of a partition that is assigned
+    Assigned assigned;
+    uint64_t records = 0, bytes = 0;
+  };
+  struct Statistics {
+    Instant since{};
+    uint64_t records = 0, bytes = 0, batches = 0, memory_used = 0, memory_max = 0;
+    NodesTraffic nodes{};
+    std::vector<Traffic> partitions{};
+  };
+  Statistics statistics() const;                     // on the loop
   int descriptor();
   void wake_up();  // the poll that waits, or the next one that would, returns at once
 
@@ -127,6 +139,7 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
 
   Result<Polled> read(Batch& into, Where& where);
   void read_slices(std::unique_lock<std::mutex>&, Batch& into);
+  void note_read(const Slice&, size_t records, size_t bytes);
   void note_end(const Slice&, bool any_record, Batch& into);
   void read_ends(Batch& into);
 
@@ -137,6 +150,8 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
   const std::shared_ptr<FetchMemory> memory_;
   std::set<std::string> topics_;                     // wanted of the cluster; the loop's
   std::optional<Timer> timer_;                       // the loop's
+  NodesTraffic nodes_traffic_;                       // the loop's
+  const Instant since_ = Clock::now();
 
   const GroupOptions group_;
   const bool coordinated_;  // there is a group.id: offsets are kept account of
@@ -158,6 +173,9 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
   bool closed_ = false;
   bool tick_posted_ = false;
   bool woken_ = false;
+
+  PartitionTraffic read_all_;                        // what polls have given, and of which partition
+  std::map<TopicPartition, PartitionTraffic, TopicPartitionLess> read_;
 
   enum class Mode { idle, assigned, subscribed };
   Mode mode_ = Mode::idle;

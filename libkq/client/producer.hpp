@@ -44,6 +44,7 @@ class Producer {
   Result<std::optional<int32_t>> partition_count(std::string_view topic) { return accumulator_->partition_count(topic); }
 
   void purge();                                      // gives up what has not been sent; soon, and with deliveries
+  ProducerEngine& engine() { return *engine_; }      // for who is on the loop
   TransactionEngine* transaction();                  // its calls and outcomes; null: the producer is not transactional
 
   // Takes no more records.  Flush first, or what is unfinished when abandon() is called fails.

@@ -232,12 +232,39 @@ Status ProducerEngine::send(const Sender::Produce& produce) {
   if (transaction_ && !transaction_->version_2()) version = std::min(version, newest_before_transactions_v2);
   if (std::any_of(request.topic_data.begin(), request.topic_data.end(), has_no_id)) version = std::min(version, newest_by_name);
   const auto expect = acks_ == 0 ? Connection::Expect::nothing : Connection::Expect::answer;
-  Connection::Done done = [self = shared_from_this(), number = produce.request](Result<Answer> answer) {
+  Connection::Done done = [self = shared_from_this(), number = produce.request, node = produce.node, begun = Clock::now()](Result<Answer> answer) {
+    self->statistics_.nodes[node].ended(begun, answer.ok());
     self->answered(number, std::move(answer));
   };
   KQ_TRY(connection->send_version(request, version, produce.deadline, std::move(done), expect));
+  note_sent(produce);
   if (transaction_) transaction_->wrote();
   return {};
+}
+
+void ProducerEngine::note_sent(const Sender::Produce& produce) {
+  NodeTraffic& node = statistics_.nodes[produce.node];
+  node.began();
+  for (const BatchRef& batch : produce.batches) {
+    node.bytes += batch->sealed().size();
+    if (batch->attempts > 1) ++statistics_.partitions[batch->lane].retries;
+  }
+}
+
+void ProducerEngine::note_finished(const ProducerBatch& batch) {
+  if (!batch.lane) return;                           // it never came to be sent
+  PartitionTraffic& traffic = statistics_.partitions[batch.lane];
+  const auto records = static_cast<uint64_t>(batch.count());
+  if (batch.error) {
+    traffic.failed_records += records;
+    return;
+  }
+  const size_t bytes = batch.sealed().size();
+  traffic.records += records;
+  traffic.bytes += bytes;
+  ++traffic.batches;
+  statistics_.batch_bytes.add(static_cast<int64_t>(bytes));
+  statistics_.batch_records.add(batch.count());
 }
 
 ProduceRequest ProducerEngine::request_of(std::span<const BatchRef> batches) const {
@@ -314,6 +341,7 @@ awaitable<void> ProducerEngine::ask_producer_id(std::shared_ptr<ProducerEngine> 
 void ProducerEngine::act(const Sender::Finished& finished) {
   const BatchRef& batch = finished.batch;
   accumulator_.finished(*batch);
+  note_finished(*batch);
   if (batch->error && transaction_) transaction_->batch_failed(*batch->error);
   untold_bytes_ += batch->block.bytes().size();
   if (batch->error) batch->block.leave_budget();         // a failed one keeps its records, as part of its delivery

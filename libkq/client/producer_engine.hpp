@@ -4,15 +4,25 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 
 #include "libkq/client/accumulator.hpp"
 #include "libkq/client/cluster.hpp"
 #include "libkq/client/config.hpp"
 #include "libkq/client/delivery_queue.hpp"
 #include "libkq/client/sender.hpp"
+#include "libkq/client/statistics.hpp"
 #include "libkq/client/transaction_engine.hpp"
 
 namespace kq::client {
+
+// What has become of the batches so far.  The loop's.
+struct ProducerStatistics {
+  Instant since = Clock::now();
+  NodesTraffic nodes{};
+  std::unordered_map<const Lane*, PartitionTraffic> partitions{};
+  Histogram batch_bytes{}, batch_records{};          // of what was delivered
+};
 
 // Belongs to the loop's thread, apart from what is said to be for any.  Held by the handle, and by whatever is under way on the
 // loop until stop() has ended it.
@@ -22,6 +32,9 @@ class ProducerEngine final : public ClusterObserver, public TransactionHost, pub
 
   void start();
   void stop();                                         // fails what is unfinished, closes the connections
+
+  const ProducerStatistics& statistics() const { return statistics_; }
+  const Cluster& cluster() const { return *cluster_; }
 
   // ---- any thread ----
   Loop& loop() { return cluster_->loop(); }
@@ -66,6 +79,8 @@ class ProducerEngine final : public ClusterObserver, public TransactionHost, pub
   void act(const Sender::Split& split) { accumulator_.was_split(*split.batch); }
   Status send(const Sender::Produce&);
   ProduceRequest request_of(std::span<const BatchRef>) const;
+  void note_sent(const Sender::Produce&);
+  void note_finished(const ProducerBatch&);
   void answered(uint64_t request, Result<Answer>);
   void settle(uint64_t request, Result<Answer>);
   void learn_leaders(const ProduceResponse&);
@@ -90,6 +105,7 @@ class ProducerEngine final : public ClusterObserver, public TransactionHost, pub
   std::set<std::string> topics_;                       // wanted of the cluster
   static constexpr size_t told_at_once = 16;           // that part of buffer.memory
   static constexpr Duration telling_wait_max = 1ms;
+  ProducerStatistics statistics_;
   bool untold_ = false;                                // batches have finished, and nobody was woken
   size_t untold_bytes_ = 0;
   Instant tell_by_{};

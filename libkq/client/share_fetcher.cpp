@@ -239,13 +239,18 @@ std::span<const ShareFetcher::Wish> ShareFetcher::step(Instant now, const Event&
   now_ = now;
   wishes_.clear();
   std::visit([this](const auto& what) { on(what); }, event);
-  for (auto& [at, part] : parts_) {
-    if (!part->rest_until || *part->rest_until > now_) continue;
-    part->rest_until.reset();
-    place(*part);
-  }
+  wake_resting();
   wish_for_work();
   return wishes_;
+}
+
+void ShareFetcher::wake_resting() {
+  std::erase_if(resting_, [this](Part* part) {
+    if (*part->rest_until > now_) return false;
+    part->rest_until.reset();
+    place(*part);
+    return true;
+  });
 }
 
 std::optional<Instant> ShareFetcher::deadline() const {
@@ -253,7 +258,7 @@ std::optional<Instant> ShareFetcher::deadline() const {
   const auto no_later_than = [&first](const std::optional<Instant>& when) {
     if (when && (!first || *when < *first)) first = when;
   };
-  for (const auto& [at, part] : parts_) no_later_than(part->rest_until);
+  for (const Part* part : resting_) no_later_than(part->rest_until);
   for (const auto& [id, node] : nodes_)
     if (!node->busy) no_later_than(node->retry_at);
   return first;
@@ -459,6 +464,7 @@ void ShareFetcher::refused(Node& node, Code code, std::string_view said) {
 }
 
 void ShareFetcher::trouble(Part& part, Code code, std::string_view said) {
+  if (!part.rest_until) resting_.push_back(&part);
   part.rest_until = now_ + options_.backoff.after(++part.failures, random_);
   place(part);
   if (remedy_of(code) != Remedy::none) {

@@ -161,6 +161,7 @@ class ShareFetcher {
   void tell(const SharePart&, int64_t first, int64_t last, const ShareAck&, const std::optional<Error>&);
   void rest(Node&);
   void place(Part&);
+  void wake_resting();
   void wish_for_work();
   void wish_for(Node&);
   bool must_acknowledge(const Node&) const;
@@ -174,6 +175,7 @@ class ShareFetcher {
   std::map<TopicPartition, std::unique_ptr<Part>> parts_;  // assigned, or held still
   std::map<SharePart, Part*> by_id_;
   std::map<int32_t, std::unique_ptr<Node>> nodes_;
+  std::vector<Part*> resting_;
   std::deque<ShareSlice> ready_;
   std::deque<PartitionFailure> troubles_;
   std::optional<Error> refusal_;

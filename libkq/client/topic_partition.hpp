@@ -5,6 +5,8 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kq::client {
@@ -15,6 +17,15 @@ struct TopicPartition {
 
   auto operator<=>(const TopicPartition&) const = default;
   std::string text() const { return topic + "-" + std::to_string(partition); }
+};
+
+// Finds one in a map without a copy of its name.
+struct TopicPartitionLess {
+  using is_transparent = void;
+  using View = std::pair<std::string_view, int32_t>;
+  static View view(const TopicPartition& at) { return {at.topic, at.partition}; }
+  static View view(const View& at) { return at; }
+  bool operator()(const auto& a, const auto& b) const { return view(a) < view(b); }
 };
 
 using Partitions = std::vector<TopicPartition>;

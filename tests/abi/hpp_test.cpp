@@ -158,6 +158,39 @@ static int several_handles_share_a_loop_and_outlive_it() {
   return 0;
 }
 
+static int share_consumers_need_a_group_and_a_mode_to_acknowledge_in() {
+  kq::Error error;
+  kq_share_consumer* made = nullptr;
+  const kq::Config nobody{{"bootstrap.servers", "127.0.0.1:1"}};
+  assert(code_of(kq_share_consumer_new(nobody.get(), &made)) == KQ_ERR_CONFIG && !made);
+  const kq::Config config{{"bootstrap.servers", "127.0.0.1:1"}, {"group.id", "g"}};
+  kq::ShareConsumer consumer(config);
+  assert(!consumer.poll(0ms, error) && consumer.lock_timeout_ms() == -1 && consumer.fd() >= 0);
+  assert(code_of(kq_share_consumer_acknowledge(consumer.get(), nullptr, 0, 1, KQ_ACCEPT)) == KQ_ERR_ARGUMENT);
+  assert(code_of(kq_share_consumer_acknowledge_at(consumer.get(), "t", 0, 0, KQ_ACCEPT)) == KQ_ERR_ARGUMENT);
+  assert(code_of(kq_share_consumer_commit(consumer.get(), 0, nullptr)) == 0);
+  consumer.close(0ms);
+  consumer.poll(0ms, error);
+  assert(error.code() == KQ_ERR_CLOSED);
+  kq_share_consumer_free(nullptr);
+  return 0;
+}
+
+static int statistics_are_rows_and_rows_are_json() {
+  const kq::Config config{{"bootstrap.servers", "127.0.0.1:1"}};
+  kq::Producer producer(config);
+  kq::Consumer consumer(config);
+  const kq::Rows sent = producer.statistics(), read = consumer.statistics();
+  assert(sent.size() == 1 && sent.int64(0, "records") == 0 && sent.int64(0, "buffer_bytes_max") == 32 << 20);
+  assert(sent.nested(0, "nodes").size() == 0 && read.nested(0, "partitions").size() == 0);
+  const std::string json = read.json();
+  assert(json.starts_with("[{\"age_ms\":") && json.ends_with("\"partitions\":[]}]") && json.find("\"lag\":0,") != json.npos);
+  consumer.assign({{"t\"u", 0, KQ_EARLIEST}});
+  assert(std::string(consumer.assignment().json()).find("\"topic\":\"t\\\"u\"") != std::string::npos);
+  assert(kq_rows_json(nullptr) == nullptr);
+  return 0;
+}
+
 static int errors_have_names() {
   assert(std::string_view(kq_code_name(3)) == "UNKNOWN_TOPIC_OR_PARTITION");
   assert(std::string_view(kq_code_name(KQ_ERR_TIMED_OUT)) == "TIMED_OUT");
@@ -181,6 +214,8 @@ int main() {
   run(handles_of_the_parent_answer_forked_in_a_child);
   run(a_closed_handle_says_so);
   run(several_handles_share_a_loop_and_outlive_it);
+  run(share_consumers_need_a_group_and_a_mode_to_acknowledge_in);
+  run(statistics_are_rows_and_rows_are_json);
   run(errors_have_names);
   std::cout << count << " tests, " << failed << " failed\n";
   return failed > 0;

@@ -52,6 +52,9 @@ struct kq_rows {
   const std::string* bytes(size_t row, std::string_view column) const { return get<std::string>(row, column, 'b'); }
   const kq_rows* nested(size_t row, std::string_view column) const;
 
+  // All of it as JSON: an array of objects.  Made when it is first asked for, and kept.
+  const std::string& json() const;
+
   const char* operation() const { return operation_; }
   uint64_t tag = 0;
   std::unique_ptr<kq_error> failure{};               // of the whole request
@@ -62,8 +65,12 @@ struct kq_rows {
   template <class T>
   const T* get(size_t row, std::string_view column, char type) const;
 
+  void print(std::string& to) const;
+  static void print(const kq_error&, std::string& to);
+
   const char* operation_;
   std::span<const kq_field> columns_;
   std::string path_{};                               // "" or "partitions."
   std::vector<std::unique_ptr<Row>> rows_;
+  mutable std::string json_;
 };
