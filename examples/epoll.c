@@ -1,11 +1,13 @@
 /* An epoll loop of your own, with a timer beside it, and no thread that waits for kq: its descriptors say when to poll.
  *   epoll localhost:9092 ticks 5                       (sends a tick every 20 ms, prints each as it comes back, ends after 5)  */
+#define _POSIX_C_SOURCE 200809L                       /* CLOCK_MONOTONIC, which C11 alone does not have */
 #include <kq/kq.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 static void check(kq_error *error) {
