@@ -83,7 +83,8 @@ struct StreamsFixture : Driver {
     });
     return answer;
   }
-  static Request joining(const std::string& member, const std::string& process, Request::Topology topology) {
+  // The request points at the texts.
+  static Request joining(std::string_view member, std::string_view process, Request::Topology topology) {
     Request request;
     request.group_id = "g";
     request.member_id = member;
