@@ -3,6 +3,7 @@
 
 #include "libkq/api/handle.hpp"
 #include "libkq/client/consumer.hpp"
+#include "libkq/client/ending.hpp"
 
 struct kq_consumer : kq::api::Handle {
   kq_consumer(std::shared_ptr<kq::client::Driver> on, std::shared_ptr<kq::client::Cluster> of, const kq::client::Config& config)
@@ -17,8 +18,7 @@ struct kq_consumer : kq::api::Handle {
   }
   void close() {
     if (std::exchange(closed, true)) return;
-    driver()->run([this] { consumer->close(); });
-    kq::api::end_cluster(*driver(), cluster);
+    kq::client::end_client(*driver(), consumer, cluster);
   }
   // The same with manners.
   kq::Status end(kq::Instant by) {

@@ -5,6 +5,7 @@
 #include "libkq/api/config.hpp"
 #include "libkq/api/handle.hpp"
 #include "libkq/client/admin/operation.hpp"
+#include "libkq/client/ending.hpp"
 
 using namespace kq;
 using namespace kq::api;
@@ -21,8 +22,7 @@ struct kq_share_consumer : Handle {
   }
   void close() {
     if (std::exchange(closed, true)) return;
-    driver()->run([this] { consumer->close(); });
-    end_cluster(*driver(), cluster);
+    client::end_client(*driver(), consumer, cluster);
   }
   // The same with manners.
   Status end(Instant by) {

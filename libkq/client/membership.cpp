@@ -110,7 +110,9 @@ awaitable<void> Membership::ask(std::shared_ptr<Membership> self, GroupMember::A
   const Instant deadline = Clock::now() + what.timeout;
   auto node = co_await self->coordinator_->find(deadline);
   if (!node) co_return self->step(GroupMember::Failed{what.serial, std::move(node.error())});
-  auto connection = co_await self->cluster_->connect(at_node(*node), Channel::group, deadline);
+  // A JoinGroup that waits for the other members would hold up the LeaveGroup behind it.
+  const Channel channel = what.api == GroupMember::Api::leave && self->unanswered_ > 0 ? Channel::control : Channel::group;
+  auto connection = co_await self->cluster_->connect(at_node(*node), channel, deadline);
   if (!connection) {
     self->coordinator_->lost(*node);
     co_return self->step(GroupMember::Failed{what.serial, std::move(connection.error())});
@@ -118,7 +120,9 @@ awaitable<void> Membership::ask(std::shared_ptr<Membership> self, GroupMember::A
   Request request;
   if (!self->member_->fill(what.serial, request)) co_return;
   const std::shared_ptr<Connection> held = *connection;
+  ++self->unanswered_;
   auto reply = co_await held->request(request, deadline);
+  --self->unanswered_;
   if (!reply) {
     if (cluster_detail::may_help(reply.error())) self->coordinator_->lost(*node);
     co_return self->step(GroupMember::Failed{what.serial, std::move(reply.error())});

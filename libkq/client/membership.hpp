@@ -66,6 +66,7 @@ class Membership final : public ClusterObserver, public std::enable_shared_from_
   uint64_t subscription_ = 0;  // counts them: keep_matching ends with its own
   std::vector<std::string> matched_;
   bool left_ = false, closed_ = false;
+  int unanswered_ = 0;                               // requests on the group channel
   Broadcast left_told_;
 };
 

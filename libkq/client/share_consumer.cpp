@@ -466,7 +466,10 @@ void ShareConsumer::step(const ShareFetcher::Event& event) {
     switch (wish.kind) {
       case ShareFetcher::Wish::Kind::metadata: cluster_->refresh(); break;
       case ShareFetcher::Wish::Kind::fetch: driver_->loop().spawn(fetch(shared_from_this(), wish.node)); break;
-      case ShareFetcher::Wish::Kind::acknowledge: driver_->loop().spawn(acknowledge(shared_from_this(), wish.node)); break;
+      case ShareFetcher::Wish::Kind::acknowledge:
+        driver_->loop().spawn(acknowledge(shared_from_this(), wish.node, Channel::data));
+        break;
+      case ShareFetcher::Wish::Kind::end: driver_->loop().spawn(acknowledge(shared_from_this(), wish.node, Channel::control)); break;
     }
   }
   plan();
@@ -487,25 +490,26 @@ void ShareConsumer::plan() {
 }
 
 awaitable<void> ShareConsumer::fetch(std::shared_ptr<ShareConsumer> self, int32_t node) {
+  constexpr auto of = ShareFetcher::Request::fetch;
   const Instant connect_by = Clock::now() + self->group_.request_timeout;
   auto connection = co_await self->cluster_->connect(at_node(node), Channel::data, connect_by);
-  if (!connection) co_return self->step(ShareFetcher::Failed{node, std::move(connection.error())});
+  if (!connection) co_return self->step(ShareFetcher::Failed{node, std::move(connection.error()), of});
   ShareFetchRequest request;
   {
     std::lock_guard lock(self->mutex_);
-    self->fetcher_.fill(node, request);
+    if (!self->fetcher_.fill(node, request)) co_return;
   }
   const std::shared_ptr<Connection> held = *connection;
   auto reply = co_await held->request(request, Clock::now() + self->fetch_timeout_);
-  if (!reply) co_return self->step(ShareFetcher::Failed{node, std::move(reply.error())});
+  if (!reply) co_return self->step(ShareFetcher::Failed{node, std::move(reply.error()), of});
   const size_t cost = reply->frame.memory_bytes();
   const ShareFetcher::Fetched fetched{node, reply->message, charge(self->memory_, std::move(reply->frame), cost)};
   self->step(fetched);
 }
 
-awaitable<void> ShareConsumer::acknowledge(std::shared_ptr<ShareConsumer> self, int32_t node) {
+awaitable<void> ShareConsumer::acknowledge(std::shared_ptr<ShareConsumer> self, int32_t node, Channel channel) {
   const Instant deadline = Clock::now() + self->group_.request_timeout;
-  auto connection = co_await self->cluster_->connect(at_node(node), Channel::data, deadline);
+  auto connection = co_await self->cluster_->connect(at_node(node), channel, deadline);
   if (!connection) co_return self->step(ShareFetcher::Failed{node, std::move(connection.error())});
   ShareAcknowledgeRequest request;
   {

@@ -63,7 +63,7 @@ class ShareConsumer final : public ClusterObserver, public GroupListener, public
   void tick();
   void plan();
   static awaitable<void> fetch(std::shared_ptr<ShareConsumer>, int32_t node);
-  static awaitable<void> acknowledge(std::shared_ptr<ShareConsumer>, int32_t node);
+  static awaitable<void> acknowledge(std::shared_ptr<ShareConsumer>, int32_t node, Channel);
   void topics_changed();
   void look_up_leaders();
   void look_at_patience();

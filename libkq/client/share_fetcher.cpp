@@ -25,7 +25,7 @@ struct ShareFetcher::Node {
   ShareSession session{};
   std::set<SharePart> wanted{};   // to be fetched from here
   ShareAcks pending{}, flying{};  // to be said, and said without an answer yet
-  bool busy = false, fetching = false;
+  bool busy = false, fetching = false, fetch_sent = false;
   bool hurried = false, ending = false;
   std::optional<Instant> retry_at{};
   int failures = 0;
@@ -213,6 +213,8 @@ void ShareFetcher::close() {
   closing_ = true;
   wanting_ = false;
   ready_.clear();
+  for (auto& [id, node] : nodes_)
+    if (node->fetching && !node->fetch_sent) node->busy = node->fetching = false;
 }
 
 bool ShareFetcher::closed() const {
@@ -273,7 +275,7 @@ void ShareFetcher::wish_for_work() {
 }
 
 void ShareFetcher::wish_for(Node& node) {
-  if (node.busy) return;
+  if (node.busy) return end_beside_fetch(node);
   if (node.retry_at && *node.retry_at > now_ && !closing_) return;
   node.retry_at.reset();
   const bool idle = node.session.open() && node.wanted.empty() && node.pending.empty() && !concerns(node);
@@ -287,9 +289,18 @@ void ShareFetcher::wish_for(Node& node) {
     wishes_.push_back({Wish::Kind::acknowledge, node.id});
   } else if (may_fetch(node)) {
     node.busy = node.fetching = true;
+    node.fetch_sent = false;
     last_fetched_from_ = node.id;
     wishes_.push_back({Wish::Kind::fetch, node.id});
   }
+}
+
+// A fetch that waits for records does not hold up the end.  One that carries acknowledgements does: their outcome is in its answer.
+void ShareFetcher::end_beside_fetch(Node& node) {
+  if (!closing_ || !node.fetching || !node.flying.empty()) return;
+  node.fetching = false;  // its answer is of no use any more
+  node.ending = true;
+  wishes_.push_back({Wish::Kind::end, node.id});
 }
 
 bool ShareFetcher::must_acknowledge(const Node& node) const {
@@ -317,8 +328,10 @@ bool ShareFetcher::concerns(const Node& node) const {
 
 // ---- requests -----------------------------------------------------------------------------------------------------------------
 
-void ShareFetcher::fill(int32_t id, ShareFetchRequest& request) {
+bool ShareFetcher::fill(int32_t id, ShareFetchRequest& request) {
   Node& node = node_of(id);
+  if (!node.fetching || closing_) return false;
+  node.fetch_sent = true;
   request.group_id = options_.group_id;
   request.member_id = options_.member_id;
   request.max_wait_ms = static_cast<int32_t>(to_ms(options_.wait_max));
@@ -334,6 +347,7 @@ void ShareFetcher::fill(int32_t id, ShareFetchRequest& request) {
   if (node.hurried && !node.flying.empty()) request.max_wait_ms = 0;
   node.hurried = !node.pending.empty() && node.hurried;
   node.session.fill(request, node.wanted, node.flying);
+  return true;
 }
 
 void ShareFetcher::fill(int32_t id, ShareAcknowledgeRequest& request) {
@@ -366,6 +380,7 @@ void ShareFetcher::on(const Metadata& event) {
 
 void ShareFetcher::on(const Fetched& event) {
   Node& node = node_of(event.node);
+  if (!node.fetching) return;
   node.busy = node.fetching = false;
   const ShareFetchResponse& response = event.response;
   if (response.error_code != Code::none) return refused(node, response.error_code, response.error_message.value_or(""));
@@ -441,6 +456,7 @@ void ShareFetcher::on(const Acknowledged& event) {
 
 void ShareFetcher::on(const Failed& event) {
   Node& node = node_of(event.node);
+  if (event.of == Request::fetch && !node.fetching) return;
   settle_all(node, event.error);
   wants_metadata_ = true;
   rest(node);

@@ -111,15 +111,18 @@ class ShareFetcher {
     int32_t node;
     const ShareAcknowledgeResponse& response;
   };
+  enum class Request { fetch, acknowledge };
   struct Failed {  // no answer
     int32_t node;
     Error error;
+    Request of = Request::acknowledge;
   };
   struct Tick {};
   using Event = std::variant<Tick, Metadata, Fetched, Acknowledged, Failed>;
 
   struct Wish {
-    enum class Kind { fetch, acknowledge, metadata };
+    // end: an acknowledgement that must not wait behind the fetch that the same broker has not answered.
+    enum class Kind { fetch, acknowledge, end, metadata };
     Kind kind;
     int32_t node = -1;
     bool operator==(const Wish&) const = default;
@@ -127,8 +130,8 @@ class ShareFetcher {
 
   std::span<const Wish> step(Instant now, const Event&);  // valid until the next step
   std::optional<Instant> deadline() const;                // call step with Tick no later than this
-  // Write the request that was wished for.  Renewals need the version that has them.
-  void fill(int32_t node, ShareFetchRequest&);
+  // Write the request that was wished for.  Renewals need the version that has them.  False: there is nothing to fetch any more.
+  [[nodiscard]] bool fill(int32_t node, ShareFetchRequest&);
   void fill(int32_t node, ShareAcknowledgeRequest&);
 
  private:
@@ -164,6 +167,7 @@ class ShareFetcher {
   void wake_resting();
   void wish_for_work();
   void wish_for(Node&);
+  void end_beside_fetch(Node&);
   bool must_acknowledge(const Node&) const;
   bool may_fetch(const Node&);
   bool concerns(const Node&) const;

@@ -132,6 +132,29 @@ static void auto_commit_commits_on_revocation_before_the_partitions_go(void**) {
   expect(group.told(), "commit t-0@5, join, sync");
 }
 
+static void closing_leaves_nothing_behind_while_a_fetch_waits(void**) {
+  FakeGroup group;
+  group.join();
+  group.broker(1).hold(FetchRequest::key);
+  group.pass(1s);
+  assert_true(group.close().ok());
+  expect(group.told(), "leave");
+  assert_true(group.free());
+}
+
+static void closing_does_not_wait_for_the_members_that_a_join_waits_for(void**) {
+  FakeGroup group;
+  group.join();
+  group.broker(1).hold(JoinGroupRequest::key);
+  group.rebalance({});
+  group.pass(4s);
+  expect(group.poll(), "- t-0 t-1");
+  group.batch.reset();
+  group.pass(1s);
+  assert_true(group.close().ok());
+  expect(group.told(), "leave");
+}
+
 static void closing_commits_and_leaves_but_never_commits_what_the_latest_poll_returned(void**) {
   FakeGroup group;
   group.join({{"t", 0}});
@@ -310,6 +333,8 @@ int main() {
       cmocka_unit_test(what_is_not_acknowledged_within_the_rebalance_time_out_is_lost),
       cmocka_unit_test(auto_commit_commits_what_was_handed_out_before_the_latest_poll_began),
       cmocka_unit_test(auto_commit_commits_on_revocation_before_the_partitions_go),
+      cmocka_unit_test(closing_leaves_nothing_behind_while_a_fetch_waits),
+      cmocka_unit_test(closing_does_not_wait_for_the_members_that_a_join_waits_for),
       cmocka_unit_test(closing_commits_and_leaves_but_never_commits_what_the_latest_poll_returned),
       cmocka_unit_test(a_released_batch_is_committed_without_another_poll),
       cmocka_unit_test(what_is_lost_is_not_committed),

@@ -3,6 +3,7 @@
 
 #include "libkq/client/config.hpp"
 #include "libkq/client/consumer.hpp"
+#include "libkq/client/ending.hpp"
 #include "libkq/client/group_protocol.hpp"
 #include "libkq/protocol/messages/fetch.hpp"
 #include "libkq/protocol/messages/list_offsets.hpp"
@@ -27,17 +28,18 @@ struct FakeGroup : FakeCluster {
     const auto config = Config::parse(Role::consumer, settings);
     if (!config) fail_msg("%s", config.error().message().c_str());
     cluster = Cluster::make(loop, network, logger, *ClusterOptions::from(*config));
-    consumer = std::make_shared<Consumer>(std::make_shared<Driver>(loop), cluster, *config);
+    consumer = std::make_shared<Consumer>(driver, cluster, *config);
     consumer->start();
     cluster->start();
   }
   ~FakeGroup() {
-    batch.reset();
-    consumer->close();
-    cluster->close();
+    if (cluster) free();
     pass(1s);
-    consumer.reset();
-    cluster.reset();
+  }
+  // As the handle does it.  Whether that left nothing behind on the loop.
+  bool free() {
+    batch.reset();
+    return end_client(*driver, consumer, cluster);
   }
 
   // ---- the other side ----
@@ -110,6 +112,7 @@ struct FakeGroup : FakeCluster {
     return await([this] { return consumer->end(Clock::now() + 5s); });
   }
 
+  std::shared_ptr<Driver> driver = std::make_shared<Driver>(loop);
   std::shared_ptr<Cluster> cluster;
   std::shared_ptr<Consumer> consumer;
   std::unique_ptr<Batch> batch;                      // the one that was polled last: what it holds goes with the next

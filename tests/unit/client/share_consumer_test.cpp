@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "libkq/client/config.hpp"
+#include "libkq/client/ending.hpp"
 #include "libkq/protocol/messages/find_coordinator.hpp"
 #include "libkq/record/batch_builder.hpp"
 #include "tests/unit/client/fake_cluster.hpp"
@@ -26,17 +27,18 @@ struct ShareWorld : FakeCluster {
     const auto config = Config::parse(Role::consumer, settings);
     if (!config) fail_msg("%s", config.error().message().c_str());
     cluster = Cluster::make(loop, network, logger, *ClusterOptions::from(*config));
-    consumer = std::make_shared<ShareConsumer>(std::make_shared<Driver>(loop), cluster, *config);
+    consumer = std::make_shared<ShareConsumer>(driver, cluster, *config);
     consumer->start();
     cluster->start();
   }
   ~ShareWorld() {
-    batch.reset();
-    consumer->close();
-    cluster->close();
+    if (cluster) free();
     pass(1s);
-    consumer.reset();
-    cluster.reset();
+  }
+  // As the handle does it.  Whether that left nothing behind on the loop.
+  bool free() {
+    batch.reset();
+    return end_client(*driver, consumer, cluster);
   }
 
   // ---- the other side ----
@@ -110,6 +112,7 @@ struct ShareWorld : FakeCluster {
   }
   std::string told() { return std::exchange(story, {}); }
 
+  std::shared_ptr<Driver> driver = std::make_shared<Driver>(loop);
   std::shared_ptr<Cluster> cluster;
   std::shared_ptr<ShareConsumer> consumer;
   std::unique_ptr<Batch> batch;
@@ -256,6 +259,36 @@ static void closing_releases_what_was_not_accepted_and_leaves(void**) {
   expect(world.next(), "0..4 #1");
   assert_true(world.end());
   expect(world.told(), "close, leave");
+}
+
+static void a_fetch_that_waits_for_records_does_not_hold_up_closing(void**) {
+  ShareWorld world;
+  world.broker(1).hold(ShareFetchRequest::key);
+  world.subscribe();
+  expect(world.next(1s), "");
+  assert_true(world.broker(1).requests(ShareFetchRequest::key) == 1);
+  assert_true(world.end());
+  expect(world.told(), "close, leave");
+  assert_true(world.free());
+}
+
+static void closing_waits_for_the_fetch_that_carries_acknowledgements(void**) {
+  ShareWorld world;
+  world.append(5);
+  world.subscribe();
+  expect(world.next(), "0..4 #1");
+  world.broker(1).hold(ShareFetchRequest::key);
+  expect(world.next(1s), "");
+  assert_false(world.end());  // their outcome is not known in time
+}
+
+static void closing_before_the_broker_was_reached_only_leaves(void**) {
+  ShareWorld world;
+  world.broker(1).hold(MetadataRequest::key);
+  world.subscribe();
+  expect(world.next(1s), "");
+  assert_true(world.end());
+  assert_int_equal(world.broker(1).requests(ShareFetchRequest::key), 0);
 }
 
 static void records_are_acknowledged_one_by_one_or_the_rest_at_once(void**) {
@@ -427,6 +460,9 @@ int main() {
       cmocka_unit_test(what_a_poll_gave_is_accepted_when_the_next_begins),
       cmocka_unit_test(a_commit_accepts_what_polls_have_given),
       cmocka_unit_test(closing_releases_what_was_not_accepted_and_leaves),
+      cmocka_unit_test(a_fetch_that_waits_for_records_does_not_hold_up_closing),
+      cmocka_unit_test(closing_waits_for_the_fetch_that_carries_acknowledgements),
+      cmocka_unit_test(closing_before_the_broker_was_reached_only_leaves),
       cmocka_unit_test(records_are_acknowledged_one_by_one_or_the_rest_at_once),
       cmocka_unit_test(polling_on_does_not_acknowledge_in_explicit_mode),
       cmocka_unit_test(acknowledging_by_a_call_is_refused_in_implicit_mode),

@@ -135,7 +135,7 @@ class Stage {
              acks(request.topics);
     }
     ShareFetchRequest request;
-    fetcher.fill(wish.node, request);
+    assert_true(fetcher.fill(wish.node, request));
     std::string text = to + "fetch epoch " + std::to_string(request.share_session_epoch);
     for (const auto& topic : request.topics)
       for (const auto& part : topic.partitions)

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -93,6 +94,7 @@ class FakeBroker {
   }
   void on_frame(int16_t key, Handler handler) { handlers_[key] = std::move(handler); }
   void forget(int16_t key) { handlers_.erase(key); }      // no answer
+  void hold(int16_t key) { held_.insert(key); }           // it waits for ever, and what comes after it on its connection does so too
 
   template <class Response>
   static std::vector<std::byte> framed(const Response& response, int16_t version, int32_t correlation) {
@@ -128,6 +130,7 @@ class FakeBroker {
 
   static awaitable<void> serve(FakeBroker& self, std::shared_ptr<Stream> stream) {
     FrameBuffer frames;
+    bool waits = false;
     for (;;) {
       auto got = co_await stream->read_some(frames.space());
       if (!got || *got == 0) break;
@@ -135,7 +138,9 @@ class FakeBroker {
       for (auto frame = frames.next(); frame && *frame; frame = frames.next()) {
         const auto request = read_request(**frame);
         if (!request) co_return stream->close();
+        waits |= self.held_.count(request->header.request_api_key) > 0;
         ++self.counts_[request->header.request_api_key];
+        if (waits) continue;
         const auto handler = self.handlers_.find(request->header.request_api_key);
         if (handler == self.handlers_.end()) continue;
         const std::vector<std::byte> answer = handler->second(*request);
@@ -152,6 +157,7 @@ class FakeBroker {
   std::shared_ptr<Listener> listener_;
   std::vector<std::shared_ptr<Stream>> streams_;
   std::map<int16_t, Handler> handlers_;
+  std::set<int16_t> held_;
   std::map<int16_t, size_t> counts_;
 };
 
