@@ -130,7 +130,26 @@ func (a *Admin) DescribeCluster(ctx context.Context) (Cluster, error) {
 
 // TopicConfig gives a topic's settings.
 func (a *Admin) TopicConfig(ctx context.Context, topic string) (map[string]string, error) {
-	rows, err := a.Run(ctx, "describe_configs", nil, Item{"resource_type": "topic", "resource": topic})
+	return a.config(ctx, "topic", topic)
+}
+
+// SetTopicConfig changes some of a topic's settings.
+func (a *Admin) SetTopicConfig(ctx context.Context, topic string, config map[string]string) error {
+	return a.setConfig(ctx, "topic", topic, config)
+}
+
+// GroupConfig gives a group's settings.
+func (a *Admin) GroupConfig(ctx context.Context, group string) (map[string]string, error) {
+	return a.config(ctx, "group", group)
+}
+
+// SetGroupConfig changes some of a group's settings, which may have no members yet: share.auto.offset.reset, for instance.
+func (a *Admin) SetGroupConfig(ctx context.Context, group string, config map[string]string) error {
+	return a.setConfig(ctx, "group", group, config)
+}
+
+func (a *Admin) config(ctx context.Context, kind, name string) (map[string]string, error) {
+	rows, err := a.Run(ctx, "describe_configs", nil, Item{"resource_type": kind, "resource": name})
 	config := map[string]string{}
 	for _, row := range rows {
 		if row.Err != nil {
@@ -143,11 +162,10 @@ func (a *Admin) TopicConfig(ctx context.Context, topic string) (map[string]strin
 	return config, err
 }
 
-// SetTopicConfig changes some of a topic's settings.
-func (a *Admin) SetTopicConfig(ctx context.Context, topic string, config map[string]string) error {
+func (a *Admin) setConfig(ctx context.Context, kind, name string, config map[string]string) error {
 	var items []Item
 	for key, value := range config {
-		items = append(items, Item{"resource_type": "topic", "resource": topic, "config": key, "value": value})
+		items = append(items, Item{"resource_type": kind, "resource": name, "config": key, "value": value})
 	}
 	return a.each(ctx, "alter_configs", nil, items)
 }

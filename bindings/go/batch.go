@@ -25,6 +25,23 @@ func (b *Batch) All() iter.Seq[*Record] {
 	}
 }
 
+// hand gives the records to a loop.  Where that is left, by a panic too, putBack learns how many it had.
+func (b *Batch) hand(yield func(*Record, error) bool, putBack func(b *Batch, read int)) (all bool) {
+	read := 0
+	defer func() {
+		if !all {
+			putBack(b, read)
+		}
+	}()
+	for read < len(b.Records) {
+		read++
+		if !yield(&b.Records[read-1], nil) {
+			return false
+		}
+	}
+	return true
+}
+
 // Next tells where the group would go on after this batch: what Commit of it commits, the last offset of each partition + 1.
 func (b *Batch) Next() []TopicPartition { return nextOffsets(b.Records) }
 
@@ -180,4 +197,5 @@ func fill(to *Record, row *ckq.Row) {
 	to.Timestamp = time.UnixMilli(row.TimestampMs)
 	to.LeaderEpoch = row.LeaderEpoch
 	to.LogAppendTime = row.TimestampType == ckq.LogAppendTime
+	to.DeliveryCount = row.DeliveryCount
 }

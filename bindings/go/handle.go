@@ -3,9 +3,12 @@ package kq
 import (
 	"context"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/kq-stream/kq/bindings/go/internal/ckq"
 )
 
 // handle guards a C handle against use after, and during, its end: calls in C hold it shared, and it is freed alone.
@@ -136,10 +139,7 @@ func inSlices(ctx context.Context, longest time.Duration, call func(timeoutMs in
 // inBackground runs a call that waits in C by itself, with the time that the context leaves, and leaves it behind where the context ends
 // first.
 func inBackground(ctx context.Context, call func(timeoutMs int32) error) error {
-	timeout := int32(-1)
-	if deadline, ok := ctx.Deadline(); ok {
-		timeout = int32(min(max(time.Until(deadline).Milliseconds(), 1), 1<<30))
-	}
+	timeout := timeLeft(ctx)
 	if ctx.Done() == nil {
 		return call(timeout)
 	}
@@ -151,4 +151,42 @@ func inBackground(ctx context.Context, call func(timeoutMs int32) error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// call runs a call in C that does not wait.
+func (h *handle) call(f func() ckq.Error) error {
+	if err := h.enter(); err != nil {
+		return err
+	}
+	defer h.leave()
+	defer runtime.KeepAlive(h)
+	return taken(f())
+}
+
+// result runs a call in C that waits.
+func result[T any](ctx context.Context, h *handle, call func(timeoutMs int32) (T, ckq.Error)) (T, error) {
+	values := make(chan T, 1)
+	err := inBackground(ctx, func(timeoutMs int32) error {
+		if err := h.enter(); err != nil {
+			return err
+		}
+		defer h.leave()
+		value, failure := call(timeoutMs)
+		values <- value
+		return taken(failure)
+	})
+	if err == nil {
+		return <-values, nil
+	}
+	var none T
+	return none, err
+}
+
+// timeLeft is what a context leaves for C to wait: -1 for as long as it takes.
+func timeLeft(ctx context.Context) int32 {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return -1
+	}
+	return int32(min(max(time.Until(deadline).Milliseconds(), 1), 1<<30))
 }

@@ -78,6 +78,9 @@ func WithPartitions(partitions ...TopicPartition) Option {
 	return func(s *settings) { s.partitions = append(s.partitions, partitions...) }
 }
 
+// WithExplicitAcknowledgement has a ShareConsumer's records done with by Accept, Reject and Release alone.
+func WithExplicitAcknowledgement() Option { return With(acknowledgementMode, "explicit") }
+
 // FromEarliest starts at the first record where the group has committed nothing.  Kafka's default is the end.
 func FromEarliest() Option { return With("auto.offset.reset", "earliest") }
 

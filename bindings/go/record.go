@@ -23,7 +23,8 @@ type Record struct {
 
 	// Filled in by consumption alone.
 	LeaderEpoch   int32
-	LogAppendTime bool // the timestamp is the broker's, not the producer's
+	LogAppendTime bool  // the timestamp is the broker's, not the producer's
+	DeliveryCount int16 // share groups: 1 at first; else 0
 }
 
 // Header is a name and a value beside a record.

@@ -66,70 +66,77 @@ typedef long long swig_type_36;
 typedef _gostring_ swig_type_37;
 typedef _gostring_ swig_type_38;
 typedef _gostring_ swig_type_39;
-extern void _wrap_Swig_free_ckq_9e4f2d2c606b0eef(uintptr_t arg1);
-extern uintptr_t _wrap_Swig_malloc_ckq_9e4f2d2c606b0eef(swig_intgo arg1);
-extern int _wrap_ErrorCode_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_type_1 _wrap_ErrorName_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_intgo _wrap_ErrorVerdict_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_type_2 _wrap_ErrorMessage_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_type_3 _wrap_ErrorTopic_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern int _wrap_ErrorPartition_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern void _wrap_ErrorFree_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_type_4 _wrap_CodeName_ckq_9e4f2d2c606b0eef(int arg1);
-extern swig_voidp _wrap_ConfigNew_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern void _wrap_ConfigFree_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_ConfigSet_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_5 arg2, swig_type_6 arg3);
-extern swig_voidp _wrap_ConfigLoad_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_7 arg2);
-extern swig_type_8 _wrap_ConfigGet_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_9 arg2);
-extern void _wrap_BatchFree_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_ProducerNew_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_voidp arg2);
-extern swig_voidp _wrap_ProducerPurge_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_intgo _wrap_ProducerFd_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_ProducerFlush_ckq_9e4f2d2c606b0eef(swig_voidp arg1, int arg2);
-extern swig_type_10 _wrap_ProducerPending_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_ProducerPartitionCount_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_11 arg2, int arg3, swig_voidp arg4);
-extern swig_voidp _wrap_ProducerClose_ckq_9e4f2d2c606b0eef(swig_voidp arg1, int arg2);
-extern void _wrap_ProducerFree_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_ConsumerNew_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_voidp arg2);
-extern swig_voidp _wrap_ConsumerSeek_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_12 arg2, int arg3, swig_type_13 arg4);
-extern swig_voidp _wrap_ConsumerPause_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_14 arg2, int arg3);
-extern swig_voidp _wrap_ConsumerResume_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_15 arg2, int arg3);
-extern swig_intgo _wrap_ConsumerFd_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_ConsumerPosition_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_16 arg2, int arg3, swig_voidp arg4);
-extern swig_voidp _wrap_ConsumerAssignment_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_voidp arg2);
-extern swig_voidp _wrap_ConsumerPartitionCount_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_17 arg2, int arg3, swig_voidp arg4);
-extern swig_voidp _wrap_ConsumerClose_ckq_9e4f2d2c606b0eef(swig_voidp arg1, int arg2);
-extern void _wrap_ConsumerFree_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_ConsumerSubscribePattern_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_18 arg2);
-extern swig_voidp _wrap_ConsumerUnsubscribe_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_ConsumerRelease_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_voidp arg2);
-extern swig_voidp _wrap_ConsumerGroupMetadata_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_voidp arg2);
-extern void _wrap_GroupMetadataFree_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_ProducerBegin_ckq_9e4f2d2c606b0eef(swig_voidp arg1, int arg2);
-extern swig_voidp _wrap_ProducerCommit_ckq_9e4f2d2c606b0eef(swig_voidp arg1, int arg2);
-extern swig_voidp _wrap_ProducerAbort_ckq_9e4f2d2c606b0eef(swig_voidp arg1, int arg2);
-extern swig_voidp _wrap_RequestNew_ckq_9e4f2d2c606b0eef(swig_type_19 arg1, swig_voidp arg2);
-extern void _wrap_RequestFree_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_RequestItem_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_RequestString_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_20 arg2, swig_type_21 arg3);
-extern swig_voidp _wrap_RequestInt64_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_22 arg2, swig_type_23 arg3);
-extern swig_voidp _wrap_AdminNew_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_voidp arg2);
-extern void _wrap_AdminFree_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_AdminStart_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_voidp arg2, swig_type_24 arg3);
-extern swig_voidp _wrap_AdminPoll_ckq_9e4f2d2c606b0eef(swig_voidp arg1, int arg2, swig_voidp arg3);
-extern swig_intgo _wrap_AdminFd_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_type_25 _wrap_RowsCount_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_voidp _wrap_RowsError_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_26 arg2);
-extern swig_voidp _wrap_RowsFailure_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_type_27 _wrap_RowsTag_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_type_28 _wrap_RowsOperation_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_type_29 _wrap_RowsInt64_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_30 arg2, swig_type_31 arg3);
-extern swig_voidp _wrap_RowsNested_ckq_9e4f2d2c606b0eef(swig_voidp arg1, swig_type_32 arg2, swig_type_33 arg3);
-extern void _wrap_RowsFree_ckq_9e4f2d2c606b0eef(swig_voidp arg1);
-extern swig_type_34 _wrap_OperationCount_ckq_9e4f2d2c606b0eef(void);
-extern swig_type_35 _wrap_OperationName_ckq_9e4f2d2c606b0eef(swig_type_36 arg1);
-extern swig_type_37 _wrap_OperationDoc_ckq_9e4f2d2c606b0eef(swig_type_38 arg1);
-extern swig_type_39 _wrap_Version_ckq_9e4f2d2c606b0eef(void);
+extern void _wrap_Swig_free_ckq_0c8fb32ff574177b(uintptr_t arg1);
+extern uintptr_t _wrap_Swig_malloc_ckq_0c8fb32ff574177b(swig_intgo arg1);
+extern int _wrap_ErrorCode_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_type_1 _wrap_ErrorName_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_intgo _wrap_ErrorVerdict_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_type_2 _wrap_ErrorMessage_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_type_3 _wrap_ErrorTopic_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern int _wrap_ErrorPartition_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern void _wrap_ErrorFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_type_4 _wrap_CodeName_ckq_0c8fb32ff574177b(int arg1);
+extern swig_voidp _wrap_ConfigNew_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern void _wrap_ConfigFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ConfigSet_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_5 arg2, swig_type_6 arg3);
+extern swig_voidp _wrap_ConfigLoad_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_7 arg2);
+extern swig_type_8 _wrap_ConfigGet_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_9 arg2);
+extern void _wrap_BatchFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ProducerNew_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_voidp arg2);
+extern swig_voidp _wrap_ProducerPurge_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_intgo _wrap_ProducerFd_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ProducerFlush_ckq_0c8fb32ff574177b(swig_voidp arg1, int arg2);
+extern swig_type_10 _wrap_ProducerPending_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ProducerPartitionCount_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_11 arg2, int arg3, swig_voidp arg4);
+extern swig_voidp _wrap_ProducerClose_ckq_0c8fb32ff574177b(swig_voidp arg1, int arg2);
+extern void _wrap_ProducerFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ConsumerNew_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_voidp arg2);
+extern swig_voidp _wrap_ConsumerSeek_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_12 arg2, int arg3, swig_type_13 arg4);
+extern swig_voidp _wrap_ConsumerPause_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_14 arg2, int arg3);
+extern swig_voidp _wrap_ConsumerResume_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_15 arg2, int arg3);
+extern swig_intgo _wrap_ConsumerFd_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ConsumerPosition_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_16 arg2, int arg3, swig_voidp arg4);
+extern swig_voidp _wrap_ConsumerAssignment_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_voidp arg2);
+extern swig_voidp _wrap_ConsumerPartitionCount_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_17 arg2, int arg3, swig_voidp arg4);
+extern swig_voidp _wrap_ConsumerClose_ckq_0c8fb32ff574177b(swig_voidp arg1, int arg2);
+extern void _wrap_ConsumerFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ConsumerSubscribePattern_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_18 arg2);
+extern swig_voidp _wrap_ConsumerUnsubscribe_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ConsumerRelease_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_voidp arg2);
+extern swig_voidp _wrap_ConsumerGroupMetadata_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_voidp arg2);
+extern void _wrap_GroupMetadataFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ShareConsumerNew_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_voidp arg2);
+extern swig_voidp _wrap_ShareConsumerUnsubscribe_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_intgo _wrap_ShareConsumerFd_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ShareConsumerCommit_ckq_0c8fb32ff574177b(swig_voidp arg1, int arg2, swig_voidp arg3);
+extern int _wrap_ShareConsumerLockTimeoutMs_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ShareConsumerClose_ckq_0c8fb32ff574177b(swig_voidp arg1, int arg2);
+extern void _wrap_ShareConsumerFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_ProducerBegin_ckq_0c8fb32ff574177b(swig_voidp arg1, int arg2);
+extern swig_voidp _wrap_ProducerCommit_ckq_0c8fb32ff574177b(swig_voidp arg1, int arg2);
+extern swig_voidp _wrap_ProducerAbort_ckq_0c8fb32ff574177b(swig_voidp arg1, int arg2);
+extern swig_voidp _wrap_RequestNew_ckq_0c8fb32ff574177b(swig_type_19 arg1, swig_voidp arg2);
+extern void _wrap_RequestFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_RequestItem_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_RequestString_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_20 arg2, swig_type_21 arg3);
+extern swig_voidp _wrap_RequestInt64_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_22 arg2, swig_type_23 arg3);
+extern swig_voidp _wrap_AdminNew_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_voidp arg2);
+extern void _wrap_AdminFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_AdminStart_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_voidp arg2, swig_type_24 arg3);
+extern swig_voidp _wrap_AdminPoll_ckq_0c8fb32ff574177b(swig_voidp arg1, int arg2, swig_voidp arg3);
+extern swig_intgo _wrap_AdminFd_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_type_25 _wrap_RowsCount_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_voidp _wrap_RowsError_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_26 arg2);
+extern swig_voidp _wrap_RowsFailure_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_type_27 _wrap_RowsTag_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_type_28 _wrap_RowsOperation_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_type_29 _wrap_RowsInt64_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_30 arg2, swig_type_31 arg3);
+extern swig_voidp _wrap_RowsNested_ckq_0c8fb32ff574177b(swig_voidp arg1, swig_type_32 arg2, swig_type_33 arg3);
+extern void _wrap_RowsFree_ckq_0c8fb32ff574177b(swig_voidp arg1);
+extern swig_type_34 _wrap_OperationCount_ckq_0c8fb32ff574177b(void);
+extern swig_type_35 _wrap_OperationName_ckq_0c8fb32ff574177b(swig_type_36 arg1);
+extern swig_type_37 _wrap_OperationDoc_ckq_0c8fb32ff574177b(swig_type_38 arg1);
+extern swig_type_39 _wrap_Version_ckq_0c8fb32ff574177b(void);
 #undef intgo
 */
 import "C"
@@ -172,27 +179,27 @@ func swigCopyString(s string) string {
 
 func Swig_free(arg1 uintptr) {
 	_swig_i_0 := arg1
-	C._wrap_Swig_free_ckq_9e4f2d2c606b0eef(C.uintptr_t(_swig_i_0))
+	C._wrap_Swig_free_ckq_0c8fb32ff574177b(C.uintptr_t(_swig_i_0))
 }
 
 func Swig_malloc(arg1 int) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_Swig_malloc_ckq_9e4f2d2c606b0eef(C.swig_intgo(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_Swig_malloc_ckq_0c8fb32ff574177b(C.swig_intgo(_swig_i_0)))
 	return swig_r
 }
 
 func ErrorCode(arg1 Error) (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_ErrorCode_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (int32)(C._wrap_ErrorCode_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
 func ErrorName(arg1 Error) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_ErrorName_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	swig_r_p := C._wrap_ErrorName_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r) 
@@ -202,14 +209,14 @@ func ErrorName(arg1 Error) (_swig_ret string) {
 func ErrorVerdict(arg1 Error) (_swig_ret int) {
 	var swig_r int
 	_swig_i_0 := arg1
-	swig_r = (int)(C._wrap_ErrorVerdict_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (int)(C._wrap_ErrorVerdict_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
 func ErrorMessage(arg1 Error) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_ErrorMessage_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	swig_r_p := C._wrap_ErrorMessage_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r) 
@@ -219,7 +226,7 @@ func ErrorMessage(arg1 Error) (_swig_ret string) {
 func ErrorTopic(arg1 Error) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_ErrorTopic_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	swig_r_p := C._wrap_ErrorTopic_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r) 
@@ -229,19 +236,19 @@ func ErrorTopic(arg1 Error) (_swig_ret string) {
 func ErrorPartition(arg1 Error) (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_ErrorPartition_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (int32)(C._wrap_ErrorPartition_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
 func ErrorFree(arg1 Error) {
 	_swig_i_0 := arg1
-	C._wrap_ErrorFree_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	C._wrap_ErrorFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 }
 
 func CodeName(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_CodeName_ckq_9e4f2d2c606b0eef(C.int(_swig_i_0))
+	swig_r_p := C._wrap_CodeName_ckq_0c8fb32ff574177b(C.int(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r) 
@@ -251,13 +258,13 @@ func CodeName(arg1 int32) (_swig_ret string) {
 func ConfigNew(arg1 *Config) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
-	swig_r = (Error)(C._wrap_ConfigNew_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (Error)(C._wrap_ConfigNew_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
 func ConfigFree(arg1 Config) {
 	_swig_i_0 := arg1
-	C._wrap_ConfigFree_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	C._wrap_ConfigFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 }
 
 func ConfigSet(arg1 Config, arg2 string, arg3 string) (_swig_ret Error) {
@@ -265,7 +272,7 @@ func ConfigSet(arg1 Config, arg2 string, arg3 string) (_swig_ret Error) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (Error)(C._wrap_ConfigSet_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_5)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_6)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (Error)(C._wrap_ConfigSet_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_5)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_6)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -279,7 +286,7 @@ func ConfigLoad(arg1 Config, arg2 string) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ConfigLoad_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_7)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (Error)(C._wrap_ConfigLoad_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_7)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -290,7 +297,7 @@ func ConfigGet(arg1 Config, arg2 string) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r_p := C._wrap_ConfigGet_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_9)(unsafe.Pointer(&_swig_i_1)))
+	swig_r_p := C._wrap_ConfigGet_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_9)(unsafe.Pointer(&_swig_i_1)))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
@@ -302,28 +309,28 @@ func ConfigGet(arg1 Config, arg2 string) (_swig_ret string) {
 
 func BatchFree(arg1 Batch) {
 	_swig_i_0 := arg1
-	C._wrap_BatchFree_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	C._wrap_BatchFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 }
 
 func ProducerNew(arg1 Config, arg2 *Producer) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ProducerNew_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ProducerNew_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
 func ProducerPurge(arg1 Producer) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
-	swig_r = (Error)(C._wrap_ProducerPurge_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (Error)(C._wrap_ProducerPurge_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
 func ProducerFd(arg1 Producer) (_swig_ret int) {
 	var swig_r int
 	_swig_i_0 := arg1
-	swig_r = (int)(C._wrap_ProducerFd_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (int)(C._wrap_ProducerFd_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -331,14 +338,14 @@ func ProducerFlush(arg1 Producer, arg2 int32) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ProducerFlush_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ProducerFlush_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func ProducerPending(arg1 Producer) (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
-	swig_r = (int64)(C._wrap_ProducerPending_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_ProducerPending_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -348,7 +355,7 @@ func ProducerPartitionCount(arg1 Producer, arg2 string, arg3 int32, arg4 *int32)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (Error)(C._wrap_ProducerPartitionCount_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_11)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2), C.swig_voidp(_swig_i_3)))
+	swig_r = (Error)(C._wrap_ProducerPartitionCount_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_11)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2), C.swig_voidp(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -359,20 +366,20 @@ func ProducerClose(arg1 Producer, arg2 int32) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ProducerClose_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ProducerClose_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func ProducerFree(arg1 Producer) {
 	_swig_i_0 := arg1
-	C._wrap_ProducerFree_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	C._wrap_ProducerFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 }
 
 func ConsumerNew(arg1 Config, arg2 *Consumer) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ConsumerNew_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ConsumerNew_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -382,7 +389,7 @@ func ConsumerSeek(arg1 Consumer, arg2 string, arg3 int32, arg4 int64) (_swig_ret
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (Error)(C._wrap_ConsumerSeek_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_12)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2), C.swig_type_13(_swig_i_3)))
+	swig_r = (Error)(C._wrap_ConsumerSeek_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_12)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2), C.swig_type_13(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -394,7 +401,7 @@ func ConsumerPause(arg1 Consumer, arg2 string, arg3 int32) (_swig_ret Error) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (Error)(C._wrap_ConsumerPause_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_14)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (Error)(C._wrap_ConsumerPause_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_14)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -406,7 +413,7 @@ func ConsumerResume(arg1 Consumer, arg2 string, arg3 int32) (_swig_ret Error) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (Error)(C._wrap_ConsumerResume_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_15)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (Error)(C._wrap_ConsumerResume_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_15)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -416,7 +423,7 @@ func ConsumerResume(arg1 Consumer, arg2 string, arg3 int32) (_swig_ret Error) {
 func ConsumerFd(arg1 Consumer) (_swig_ret int) {
 	var swig_r int
 	_swig_i_0 := arg1
-	swig_r = (int)(C._wrap_ConsumerFd_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (int)(C._wrap_ConsumerFd_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -426,7 +433,7 @@ func ConsumerPosition(arg1 Consumer, arg2 string, arg3 int32, arg4 *int64) (_swi
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (Error)(C._wrap_ConsumerPosition_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_16)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2), C.swig_voidp(_swig_i_3)))
+	swig_r = (Error)(C._wrap_ConsumerPosition_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_16)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2), C.swig_voidp(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -437,7 +444,7 @@ func ConsumerAssignment(arg1 Consumer, arg2 *Rows) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ConsumerAssignment_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ConsumerAssignment_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -447,7 +454,7 @@ func ConsumerPartitionCount(arg1 Consumer, arg2 string, arg3 int32, arg4 *int32)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (Error)(C._wrap_ConsumerPartitionCount_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_17)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2), C.swig_voidp(_swig_i_3)))
+	swig_r = (Error)(C._wrap_ConsumerPartitionCount_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_17)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2), C.swig_voidp(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -458,20 +465,20 @@ func ConsumerClose(arg1 Consumer, arg2 int32) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ConsumerClose_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ConsumerClose_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func ConsumerFree(arg1 Consumer) {
 	_swig_i_0 := arg1
-	C._wrap_ConsumerFree_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	C._wrap_ConsumerFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 }
 
 func ConsumerSubscribePattern(arg1 Consumer, arg2 string) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ConsumerSubscribePattern_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_18)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (Error)(C._wrap_ConsumerSubscribePattern_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_18)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -481,7 +488,7 @@ func ConsumerSubscribePattern(arg1 Consumer, arg2 string) (_swig_ret Error) {
 func ConsumerUnsubscribe(arg1 Consumer) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
-	swig_r = (Error)(C._wrap_ConsumerUnsubscribe_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (Error)(C._wrap_ConsumerUnsubscribe_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -489,7 +496,7 @@ func ConsumerRelease(arg1 Consumer, arg2 Batch) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ConsumerRelease_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ConsumerRelease_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -497,20 +504,71 @@ func ConsumerGroupMetadata(arg1 Consumer, arg2 *GroupMetadata) (_swig_ret Error)
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ConsumerGroupMetadata_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ConsumerGroupMetadata_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
 func GroupMetadataFree(arg1 GroupMetadata) {
 	_swig_i_0 := arg1
-	C._wrap_GroupMetadataFree_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	C._wrap_GroupMetadataFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
+}
+
+func ShareConsumerNew(arg1 Config, arg2 *ShareConsumer) (_swig_ret Error) {
+	var swig_r Error
+	_swig_i_0 := arg1
+	_swig_i_1 := arg2
+	swig_r = (Error)(C._wrap_ShareConsumerNew_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	return swig_r
+}
+
+func ShareConsumerUnsubscribe(arg1 ShareConsumer) (_swig_ret Error) {
+	var swig_r Error
+	_swig_i_0 := arg1
+	swig_r = (Error)(C._wrap_ShareConsumerUnsubscribe_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
+	return swig_r
+}
+
+func ShareConsumerFd(arg1 ShareConsumer) (_swig_ret int) {
+	var swig_r int
+	_swig_i_0 := arg1
+	swig_r = (int)(C._wrap_ShareConsumerFd_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
+	return swig_r
+}
+
+func ShareConsumerCommit(arg1 ShareConsumer, arg2 int32, arg3 *Rows) (_swig_ret Error) {
+	var swig_r Error
+	_swig_i_0 := arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	swig_r = (Error)(C._wrap_ShareConsumerCommit_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.int(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	return swig_r
+}
+
+func ShareConsumerLockTimeoutMs(arg1 ShareConsumer) (_swig_ret int32) {
+	var swig_r int32
+	_swig_i_0 := arg1
+	swig_r = (int32)(C._wrap_ShareConsumerLockTimeoutMs_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
+	return swig_r
+}
+
+func ShareConsumerClose(arg1 ShareConsumer, arg2 int32) (_swig_ret Error) {
+	var swig_r Error
+	_swig_i_0 := arg1
+	_swig_i_1 := arg2
+	swig_r = (Error)(C._wrap_ShareConsumerClose_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func ShareConsumerFree(arg1 ShareConsumer) {
+	_swig_i_0 := arg1
+	C._wrap_ShareConsumerFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 }
 
 func ProducerBegin(arg1 Producer, arg2 int32) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ProducerBegin_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ProducerBegin_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -518,7 +576,7 @@ func ProducerCommit(arg1 Producer, arg2 int32) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ProducerCommit_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ProducerCommit_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -526,7 +584,7 @@ func ProducerAbort(arg1 Producer, arg2 int32) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_ProducerAbort_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (Error)(C._wrap_ProducerAbort_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -534,7 +592,7 @@ func RequestNew(arg1 string, arg2 *Request) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_RequestNew_ckq_9e4f2d2c606b0eef(*(*C.swig_type_19)(unsafe.Pointer(&_swig_i_0)), C.swig_voidp(_swig_i_1)))
+	swig_r = (Error)(C._wrap_RequestNew_ckq_0c8fb32ff574177b(*(*C.swig_type_19)(unsafe.Pointer(&_swig_i_0)), C.swig_voidp(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
 	}
@@ -543,13 +601,13 @@ func RequestNew(arg1 string, arg2 *Request) (_swig_ret Error) {
 
 func RequestFree(arg1 Request) {
 	_swig_i_0 := arg1
-	C._wrap_RequestFree_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	C._wrap_RequestFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 }
 
 func RequestItem(arg1 Request) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
-	swig_r = (Error)(C._wrap_RequestItem_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (Error)(C._wrap_RequestItem_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -558,7 +616,7 @@ func RequestString(arg1 Request, arg2 string, arg3 string) (_swig_ret Error) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (Error)(C._wrap_RequestString_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_20)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_21)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (Error)(C._wrap_RequestString_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_20)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_21)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -573,7 +631,7 @@ func RequestInt64(arg1 Request, arg2 string, arg3 int64) (_swig_ret Error) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (Error)(C._wrap_RequestInt64_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), *(*C.swig_type_22)(unsafe.Pointer(&_swig_i_1)), C.swig_type_23(_swig_i_2)))
+	swig_r = (Error)(C._wrap_RequestInt64_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), *(*C.swig_type_22)(unsafe.Pointer(&_swig_i_1)), C.swig_type_23(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg2
 	}
@@ -584,13 +642,13 @@ func AdminNew(arg1 Config, arg2 *Admin) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_AdminNew_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (Error)(C._wrap_AdminNew_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
 func AdminFree(arg1 Admin) {
 	_swig_i_0 := arg1
-	C._wrap_AdminFree_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	C._wrap_AdminFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 }
 
 func AdminStart(arg1 Admin, arg2 Request, arg3 uint64) (_swig_ret Error) {
@@ -598,7 +656,7 @@ func AdminStart(arg1 Admin, arg2 Request, arg3 uint64) (_swig_ret Error) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (Error)(C._wrap_AdminStart_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_24(_swig_i_2)))
+	swig_r = (Error)(C._wrap_AdminStart_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_24(_swig_i_2)))
 	return swig_r
 }
 
@@ -607,21 +665,21 @@ func AdminPoll(arg1 Admin, arg2 int32, arg3 *Rows) (_swig_ret Error) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (Error)(C._wrap_AdminPoll_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.int(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (Error)(C._wrap_AdminPoll_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.int(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	return swig_r
 }
 
 func AdminFd(arg1 Admin) (_swig_ret int) {
 	var swig_r int
 	_swig_i_0 := arg1
-	swig_r = (int)(C._wrap_AdminFd_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (int)(C._wrap_AdminFd_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
 func RowsCount(arg1 Rows) (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
-	swig_r = (int64)(C._wrap_RowsCount_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_RowsCount_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -629,28 +687,28 @@ func RowsError(arg1 Rows, arg2 int64) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (Error)(C._wrap_RowsError_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_type_26(_swig_i_1)))
+	swig_r = (Error)(C._wrap_RowsError_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_type_26(_swig_i_1)))
 	return swig_r
 }
 
 func RowsFailure(arg1 Rows) (_swig_ret Error) {
 	var swig_r Error
 	_swig_i_0 := arg1
-	swig_r = (Error)(C._wrap_RowsFailure_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (Error)(C._wrap_RowsFailure_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
 func RowsTag(arg1 Rows) (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_RowsTag_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_RowsTag_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
 func RowsOperation(arg1 Rows) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_RowsOperation_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	swig_r_p := C._wrap_RowsOperation_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r) 
@@ -662,7 +720,7 @@ func RowsInt64(arg1 Rows, arg2 int64, arg3 string) (_swig_ret int64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_RowsInt64_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_type_30(_swig_i_1), *(*C.swig_type_31)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_RowsInt64_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_type_30(_swig_i_1), *(*C.swig_type_31)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg3
 	}
@@ -674,7 +732,7 @@ func RowsNested(arg1 Rows, arg2 int64, arg3 string) (_swig_ret Rows) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (Rows)(C._wrap_RowsNested_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0), C.swig_type_32(_swig_i_1), *(*C.swig_type_33)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (Rows)(C._wrap_RowsNested_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0), C.swig_type_32(_swig_i_1), *(*C.swig_type_33)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg3
 	}
@@ -683,19 +741,19 @@ func RowsNested(arg1 Rows, arg2 int64, arg3 string) (_swig_ret Rows) {
 
 func RowsFree(arg1 Rows) {
 	_swig_i_0 := arg1
-	C._wrap_RowsFree_ckq_9e4f2d2c606b0eef(C.swig_voidp(_swig_i_0))
+	C._wrap_RowsFree_ckq_0c8fb32ff574177b(C.swig_voidp(_swig_i_0))
 }
 
 func OperationCount() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_OperationCount_ckq_9e4f2d2c606b0eef())
+	swig_r = (int64)(C._wrap_OperationCount_ckq_0c8fb32ff574177b())
 	return swig_r
 }
 
 func OperationName(arg1 int64) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_OperationName_ckq_9e4f2d2c606b0eef(C.swig_type_36(_swig_i_0))
+	swig_r_p := C._wrap_OperationName_ckq_0c8fb32ff574177b(C.swig_type_36(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r) 
@@ -705,7 +763,7 @@ func OperationName(arg1 int64) (_swig_ret string) {
 func OperationDoc(arg1 string) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_OperationDoc_ckq_9e4f2d2c606b0eef(*(*C.swig_type_38)(unsafe.Pointer(&_swig_i_0)))
+	swig_r_p := C._wrap_OperationDoc_ckq_0c8fb32ff574177b(*(*C.swig_type_38)(unsafe.Pointer(&_swig_i_0)))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
@@ -717,7 +775,7 @@ func OperationDoc(arg1 string) (_swig_ret string) {
 
 func Version() (_swig_ret string) {
 	var swig_r string
-	swig_r_p := C._wrap_Version_ckq_9e4f2d2c606b0eef()
+	swig_r_p := C._wrap_Version_ckq_0c8fb32ff574177b()
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r) 
@@ -731,6 +789,7 @@ type (
 	Batch         unsafe.Pointer
 	Producer      unsafe.Pointer
 	Consumer      unsafe.Pointer
+	ShareConsumer unsafe.Pointer
 	Rows          unsafe.Pointer
 	GroupMetadata unsafe.Pointer
 	Admin         unsafe.Pointer

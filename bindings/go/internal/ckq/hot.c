@@ -49,10 +49,7 @@ static int no_memory(ckq_polled *polled) {
   return 1;
 }
 
-int ckq_poll(kq_consumer *consumer, kq_batch *done, ckq_polled *polled) {
-  kq_batch *batch = NULL;
-  kq_batch_free(done);
-  polled->error = kq_consumer_poll(consumer, 0, &batch);
+static int received(ckq_polled *polled, kq_batch *batch) {
   begin(polled, batch);
   if (!batch) return polled->error != NULL;
   if (!make_room(polled, polled->record_count)) return no_memory(polled);
@@ -61,6 +58,36 @@ int ckq_poll(kq_consumer *consumer, kq_batch *done, ckq_polled *polled) {
     if (record) lay_out(polled, record, polled->kind == KQ_RECORDS ? NULL : kq_batch_error(batch, i));
   }
   return 1;
+}
+
+int ckq_poll(kq_consumer *consumer, kq_batch *done, ckq_polled *polled) {
+  kq_batch *batch = NULL;
+  kq_batch_free(done);
+  polled->error = kq_consumer_poll(consumer, 0, &batch);
+  return received(polled, batch);
+}
+
+void ckq_share_accept(kq_share_consumer *consumer, const kq_batch *batch, size_t count) {
+  if (batch && count > 0) kq_error_free(kq_share_consumer_acknowledge(consumer, batch, 0, count, KQ_ACCEPT));
+}
+
+int ckq_share_poll(kq_share_consumer *consumer, kq_batch *done, size_t accept, ckq_polled *polled) {
+  kq_batch *batch = NULL;
+  ckq_share_accept(consumer, done, accept);
+  kq_batch_free(done);
+  polled->error = kq_share_consumer_poll(consumer, 0, &batch);
+  return received(polled, batch);
+}
+
+kq_error *ckq_share_acknowledge(kq_share_consumer *consumer, const char *topic, int32_t partition, const int64_t *offsets, size_t count,
+                                kq_acknowledge how) {
+  kq_error *first = NULL;
+  for (size_t i = 0; i < count; ++i) {
+    kq_error *const error = kq_share_consumer_acknowledge_at(consumer, topic, partition, offsets[i], how);
+    if (first) kq_error_free(error);
+    else first = error;
+  }
+  return first;
 }
 
 int ckq_deliveries(kq_producer *producer, int tagged, ckq_polled *polled) {

@@ -30,6 +30,12 @@ const (
 
 	EndOfPartition = C.KQ_END_OF_PARTITION
 	Committed      = C.KQ_COMMITTED
+	Acknowledged   = C.KQ_ACKNOWLEDGED
+
+	Accept  = C.KQ_ACCEPT
+	Release = C.KQ_RELEASE
+	Reject  = C.KQ_REJECT
+	Renew   = C.KQ_RENEW
 
 	LogAppendTime = C.KQ_LOG_APPEND_TIME
 
@@ -140,6 +146,22 @@ func (p Polled) Rows() []Row {
 // Poll polls without waiting, after freeing a batch that is done with.
 func (p Polled) Poll(consumer Consumer, done Batch) bool {
 	return C.ckq_poll((*C.kq_consumer)(consumer), (*C.kq_batch)(done), p.c) != 0
+}
+
+// SharePoll is Poll of a share consumer, after accepting the first `accept` records of the batch that is done with.
+func (p Polled) SharePoll(consumer ShareConsumer, done Batch, accept int) bool {
+	return C.ckq_share_poll((*C.kq_share_consumer)(consumer), (*C.kq_batch)(done), C.size_t(accept), p.c) != 0
+}
+
+// ShareAccept accepts the first records of a batch, but for those that were acknowledged already.
+func ShareAccept(consumer ShareConsumer, batch Batch, count int) {
+	C.ckq_share_accept((*C.kq_share_consumer)(consumer), (*C.kq_batch)(batch), C.size_t(count))
+}
+
+// ShareAcknowledge acknowledges records of a partition; the topic's name ends in a zero.
+func ShareAcknowledge(consumer ShareConsumer, topic []byte, partition int32, offsets []int64, how int) Error {
+	return Error(C.ckq_share_acknowledge((*C.kq_share_consumer)(consumer), (*C.char)(unsafe.Pointer(unsafe.SliceData(topic))), C.int32_t(partition),
+		(*C.int64_t)(unsafe.Pointer(unsafe.SliceData(offsets))), C.size_t(len(offsets)), C.kq_acknowledge(how)))
 }
 
 // PollDeliveries polls without waiting; with tagged, tagged deliveries have rows and not only failed ones.

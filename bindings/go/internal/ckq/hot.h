@@ -40,6 +40,12 @@ typedef struct ckq_polled {
 
 /* Polls without waiting and lays out what came, after freeing `done` (NULL: nothing).  True: there is a batch or an error. */
 int ckq_poll(kq_consumer *consumer, kq_batch *done, ckq_polled *polled);
+/* The same of a share consumer, after accepting the first `accept` records of `done`, but for those that were acknowledged already. */
+int ckq_share_poll(kq_share_consumer *consumer, kq_batch *done, size_t accept, ckq_polled *polled);
+void ckq_share_accept(kq_share_consumer *consumer, const kq_batch *batch, size_t count);
+/* Acknowledges records of one partition, as many as are held; fails with the first that is not. */
+kq_error *ckq_share_acknowledge(kq_share_consumer *consumer, const char *topic, int32_t partition, const int64_t *offsets, size_t count,
+                                kq_acknowledge how);
 /* The same of deliveries, all of which are counted; those that failed get a row, and with `tagged` those that have a tag.  Whoever
  * sends without tags pays for no rows. */
 int  ckq_deliveries(kq_producer *producer, int tagged, ckq_polled *polled);

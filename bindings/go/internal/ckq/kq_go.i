@@ -7,6 +7,7 @@ HANDLE(kq_config, Config)
 HANDLE(kq_batch, Batch)
 HANDLE(kq_producer, Producer)
 HANDLE(kq_consumer, Consumer)
+HANDLE(kq_share_consumer, ShareConsumer)
 HANDLE(kq_rows, Rows)
 HANDLE(kq_group_metadata, GroupMetadata)
 HANDLE(kq_admin, Admin)
@@ -57,6 +58,14 @@ USE(kq_consumer_free, ConsumerFree)
 USE(kq_consumer_group_metadata, ConsumerGroupMetadata)
 USE(kq_group_metadata_free, GroupMetadataFree)
 
+USE(kq_share_consumer_new, ShareConsumerNew)
+USE(kq_share_consumer_unsubscribe, ShareConsumerUnsubscribe)
+USE(kq_share_consumer_fd, ShareConsumerFd)
+USE(kq_share_consumer_commit, ShareConsumerCommit)
+USE(kq_share_consumer_lock_timeout_ms, ShareConsumerLockTimeoutMs)
+USE(kq_share_consumer_close, ShareConsumerClose)
+USE(kq_share_consumer_free, ShareConsumerFree)
+
 USE(kq_admin_new, AdminNew)
 USE(kq_admin_free, AdminFree)
 USE(kq_admin_start, AdminStart)
@@ -90,6 +99,7 @@ type (
 	Batch         unsafe.Pointer
 	Producer      unsafe.Pointer
 	Consumer      unsafe.Pointer
+	ShareConsumer unsafe.Pointer
 	Rows          unsafe.Pointer
 	GroupMetadata unsafe.Pointer
 	Admin         unsafe.Pointer

@@ -228,7 +228,7 @@ static void* Swig_malloc(int c) {
 extern "C" {
 #endif
 
-void _wrap_Swig_free_ckq_9e4f2d2c606b0eef(void *_swig_go_0) {
+void _wrap_Swig_free_ckq_0c8fb32ff574177b(void *_swig_go_0) {
   void *arg1 = 0 ;
   
   arg1 = *(void **)&_swig_go_0; 
@@ -238,7 +238,7 @@ void _wrap_Swig_free_ckq_9e4f2d2c606b0eef(void *_swig_go_0) {
 }
 
 
-void *_wrap_Swig_malloc_ckq_9e4f2d2c606b0eef(intgo _swig_go_0) {
+void *_wrap_Swig_malloc_ckq_0c8fb32ff574177b(intgo _swig_go_0) {
   int arg1 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -251,7 +251,7 @@ void *_wrap_Swig_malloc_ckq_9e4f2d2c606b0eef(intgo _swig_go_0) {
 }
 
 
-int _wrap_ErrorCode_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
+int _wrap_ErrorCode_ckq_0c8fb32ff574177b(kq_error *_swig_go_0) {
   kq_error *arg1 = 0 ;
   int32_t result;
   int _swig_go_result;
@@ -264,7 +264,7 @@ int _wrap_ErrorCode_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_ErrorName_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
+_gostring_ _wrap_ErrorName_ckq_0c8fb32ff574177b(kq_error *_swig_go_0) {
   kq_error *arg1 = 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -277,7 +277,7 @@ _gostring_ _wrap_ErrorName_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
 }
 
 
-intgo _wrap_ErrorVerdict_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
+intgo _wrap_ErrorVerdict_ckq_0c8fb32ff574177b(kq_error *_swig_go_0) {
   kq_error *arg1 = 0 ;
   kq_verdict result;
   intgo _swig_go_result;
@@ -290,7 +290,7 @@ intgo _wrap_ErrorVerdict_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_ErrorMessage_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
+_gostring_ _wrap_ErrorMessage_ckq_0c8fb32ff574177b(kq_error *_swig_go_0) {
   kq_error *arg1 = 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -303,7 +303,7 @@ _gostring_ _wrap_ErrorMessage_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_ErrorTopic_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
+_gostring_ _wrap_ErrorTopic_ckq_0c8fb32ff574177b(kq_error *_swig_go_0) {
   kq_error *arg1 = 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -316,7 +316,7 @@ _gostring_ _wrap_ErrorTopic_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
 }
 
 
-int _wrap_ErrorPartition_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
+int _wrap_ErrorPartition_ckq_0c8fb32ff574177b(kq_error *_swig_go_0) {
   kq_error *arg1 = 0 ;
   int32_t result;
   int _swig_go_result;
@@ -329,7 +329,7 @@ int _wrap_ErrorPartition_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
 }
 
 
-void _wrap_ErrorFree_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
+void _wrap_ErrorFree_ckq_0c8fb32ff574177b(kq_error *_swig_go_0) {
   kq_error *arg1 = 0 ;
   
   arg1 = *(kq_error **)&_swig_go_0; 
@@ -339,7 +339,7 @@ void _wrap_ErrorFree_ckq_9e4f2d2c606b0eef(kq_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_CodeName_ckq_9e4f2d2c606b0eef(int _swig_go_0) {
+_gostring_ _wrap_CodeName_ckq_0c8fb32ff574177b(int _swig_go_0) {
   int32_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -352,7 +352,7 @@ _gostring_ _wrap_CodeName_ckq_9e4f2d2c606b0eef(int _swig_go_0) {
 }
 
 
-kq_error *_wrap_ConfigNew_ckq_9e4f2d2c606b0eef(kq_config **_swig_go_0) {
+kq_error *_wrap_ConfigNew_ckq_0c8fb32ff574177b(kq_config **_swig_go_0) {
   kq_config **arg1 = 0 ;
   kq_error *result = 0 ;
   kq_error *_swig_go_result;
@@ -365,7 +365,7 @@ kq_error *_wrap_ConfigNew_ckq_9e4f2d2c606b0eef(kq_config **_swig_go_0) {
 }
 
 
-void _wrap_ConfigFree_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0) {
+void _wrap_ConfigFree_ckq_0c8fb32ff574177b(kq_config *_swig_go_0) {
   kq_config *arg1 = 0 ;
   
   arg1 = *(kq_config **)&_swig_go_0; 
@@ -375,7 +375,7 @@ void _wrap_ConfigFree_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0) {
 }
 
 
-kq_error *_wrap_ConfigSet_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2) {
+kq_error *_wrap_ConfigSet_ckq_0c8fb32ff574177b(kq_config *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2) {
   kq_config *arg1 = 0 ;
   char *arg2 = 0 ;
   char *arg3 = 0 ;
@@ -406,7 +406,7 @@ kq_error *_wrap_ConfigSet_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, _gostring_
 }
 
 
-kq_error *_wrap_ConfigLoad_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, _gostring_ _swig_go_1) {
+kq_error *_wrap_ConfigLoad_ckq_0c8fb32ff574177b(kq_config *_swig_go_0, _gostring_ _swig_go_1) {
   kq_config *arg1 = 0 ;
   char *arg2 = 0 ;
   char *temp2 ;
@@ -428,7 +428,7 @@ kq_error *_wrap_ConfigLoad_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, _gostring
 }
 
 
-_gostring_ _wrap_ConfigGet_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, _gostring_ _swig_go_1) {
+_gostring_ _wrap_ConfigGet_ckq_0c8fb32ff574177b(kq_config *_swig_go_0, _gostring_ _swig_go_1) {
   kq_config *arg1 = 0 ;
   char *arg2 = 0 ;
   char *temp2 ;
@@ -450,7 +450,7 @@ _gostring_ _wrap_ConfigGet_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, _gostring
 }
 
 
-void _wrap_BatchFree_ckq_9e4f2d2c606b0eef(kq_batch *_swig_go_0) {
+void _wrap_BatchFree_ckq_0c8fb32ff574177b(kq_batch *_swig_go_0) {
   kq_batch *arg1 = 0 ;
   
   arg1 = *(kq_batch **)&_swig_go_0; 
@@ -460,7 +460,7 @@ void _wrap_BatchFree_ckq_9e4f2d2c606b0eef(kq_batch *_swig_go_0) {
 }
 
 
-kq_error *_wrap_ProducerNew_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, kq_producer **_swig_go_1) {
+kq_error *_wrap_ProducerNew_ckq_0c8fb32ff574177b(kq_config *_swig_go_0, kq_producer **_swig_go_1) {
   kq_config *arg1 = 0 ;
   kq_producer **arg2 = 0 ;
   kq_error *result = 0 ;
@@ -475,7 +475,7 @@ kq_error *_wrap_ProducerNew_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, kq_produ
 }
 
 
-kq_error *_wrap_ProducerPurge_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0) {
+kq_error *_wrap_ProducerPurge_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0) {
   kq_producer *arg1 = 0 ;
   kq_error *result = 0 ;
   kq_error *_swig_go_result;
@@ -488,7 +488,7 @@ kq_error *_wrap_ProducerPurge_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0) {
 }
 
 
-intgo _wrap_ProducerFd_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0) {
+intgo _wrap_ProducerFd_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0) {
   kq_producer *arg1 = 0 ;
   int result;
   intgo _swig_go_result;
@@ -501,7 +501,7 @@ intgo _wrap_ProducerFd_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0) {
 }
 
 
-kq_error *_wrap_ProducerFlush_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int _swig_go_1) {
+kq_error *_wrap_ProducerFlush_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0, int _swig_go_1) {
   kq_producer *arg1 = 0 ;
   int32_t arg2 ;
   kq_error *result = 0 ;
@@ -516,7 +516,7 @@ kq_error *_wrap_ProducerFlush_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int 
 }
 
 
-long long _wrap_ProducerPending_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0) {
+long long _wrap_ProducerPending_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0) {
   kq_producer *arg1 = 0 ;
   size_t result;
   long long _swig_go_result;
@@ -529,7 +529,7 @@ long long _wrap_ProducerPending_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0) {
 }
 
 
-kq_error *_wrap_ProducerPartitionCount_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2, int *_swig_go_3) {
+kq_error *_wrap_ProducerPartitionCount_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2, int *_swig_go_3) {
   kq_producer *arg1 = 0 ;
   char *arg2 = 0 ;
   int32_t arg3 ;
@@ -555,7 +555,7 @@ kq_error *_wrap_ProducerPartitionCount_ckq_9e4f2d2c606b0eef(kq_producer *_swig_g
 }
 
 
-kq_error *_wrap_ProducerClose_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int _swig_go_1) {
+kq_error *_wrap_ProducerClose_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0, int _swig_go_1) {
   kq_producer *arg1 = 0 ;
   int32_t arg2 ;
   kq_error *result = 0 ;
@@ -570,7 +570,7 @@ kq_error *_wrap_ProducerClose_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int 
 }
 
 
-void _wrap_ProducerFree_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0) {
+void _wrap_ProducerFree_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0) {
   kq_producer *arg1 = 0 ;
   
   arg1 = *(kq_producer **)&_swig_go_0; 
@@ -580,7 +580,7 @@ void _wrap_ProducerFree_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0) {
 }
 
 
-kq_error *_wrap_ConsumerNew_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, kq_consumer **_swig_go_1) {
+kq_error *_wrap_ConsumerNew_ckq_0c8fb32ff574177b(kq_config *_swig_go_0, kq_consumer **_swig_go_1) {
   kq_config *arg1 = 0 ;
   kq_consumer **arg2 = 0 ;
   kq_error *result = 0 ;
@@ -595,7 +595,7 @@ kq_error *_wrap_ConsumerNew_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, kq_consu
 }
 
 
-kq_error *_wrap_ConsumerSeek_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2, long long _swig_go_3) {
+kq_error *_wrap_ConsumerSeek_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2, long long _swig_go_3) {
   kq_consumer *arg1 = 0 ;
   char *arg2 = 0 ;
   int32_t arg3 ;
@@ -621,7 +621,7 @@ kq_error *_wrap_ConsumerSeek_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _gost
 }
 
 
-kq_error *_wrap_ConsumerPause_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+kq_error *_wrap_ConsumerPause_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   kq_consumer *arg1 = 0 ;
   char *arg2 = 0 ;
   int32_t arg3 ;
@@ -645,7 +645,7 @@ kq_error *_wrap_ConsumerPause_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _gos
 }
 
 
-kq_error *_wrap_ConsumerResume_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+kq_error *_wrap_ConsumerResume_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   kq_consumer *arg1 = 0 ;
   char *arg2 = 0 ;
   int32_t arg3 ;
@@ -669,7 +669,7 @@ kq_error *_wrap_ConsumerResume_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _go
 }
 
 
-intgo _wrap_ConsumerFd_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0) {
+intgo _wrap_ConsumerFd_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0) {
   kq_consumer *arg1 = 0 ;
   int result;
   intgo _swig_go_result;
@@ -682,7 +682,7 @@ intgo _wrap_ConsumerFd_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0) {
 }
 
 
-kq_error *_wrap_ConsumerPosition_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2, long long *_swig_go_3) {
+kq_error *_wrap_ConsumerPosition_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2, long long *_swig_go_3) {
   kq_consumer *arg1 = 0 ;
   char *arg2 = 0 ;
   int32_t arg3 ;
@@ -708,7 +708,7 @@ kq_error *_wrap_ConsumerPosition_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _
 }
 
 
-kq_error *_wrap_ConsumerAssignment_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, kq_rows **_swig_go_1) {
+kq_error *_wrap_ConsumerAssignment_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, kq_rows **_swig_go_1) {
   kq_consumer *arg1 = 0 ;
   kq_rows **arg2 = 0 ;
   kq_error *result = 0 ;
@@ -723,7 +723,7 @@ kq_error *_wrap_ConsumerAssignment_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0,
 }
 
 
-kq_error *_wrap_ConsumerPartitionCount_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2, int *_swig_go_3) {
+kq_error *_wrap_ConsumerPartitionCount_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2, int *_swig_go_3) {
   kq_consumer *arg1 = 0 ;
   char *arg2 = 0 ;
   int32_t arg3 ;
@@ -749,7 +749,7 @@ kq_error *_wrap_ConsumerPartitionCount_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_g
 }
 
 
-kq_error *_wrap_ConsumerClose_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, int _swig_go_1) {
+kq_error *_wrap_ConsumerClose_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, int _swig_go_1) {
   kq_consumer *arg1 = 0 ;
   int32_t arg2 ;
   kq_error *result = 0 ;
@@ -764,7 +764,7 @@ kq_error *_wrap_ConsumerClose_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, int 
 }
 
 
-void _wrap_ConsumerFree_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0) {
+void _wrap_ConsumerFree_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0) {
   kq_consumer *arg1 = 0 ;
   
   arg1 = *(kq_consumer **)&_swig_go_0; 
@@ -774,7 +774,7 @@ void _wrap_ConsumerFree_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0) {
 }
 
 
-kq_error *_wrap_ConsumerSubscribePattern_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, _gostring_ _swig_go_1) {
+kq_error *_wrap_ConsumerSubscribePattern_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, _gostring_ _swig_go_1) {
   kq_consumer *arg1 = 0 ;
   char *arg2 = 0 ;
   char *temp2 ;
@@ -796,7 +796,7 @@ kq_error *_wrap_ConsumerSubscribePattern_ckq_9e4f2d2c606b0eef(kq_consumer *_swig
 }
 
 
-kq_error *_wrap_ConsumerUnsubscribe_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0) {
+kq_error *_wrap_ConsumerUnsubscribe_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0) {
   kq_consumer *arg1 = 0 ;
   kq_error *result = 0 ;
   kq_error *_swig_go_result;
@@ -809,7 +809,7 @@ kq_error *_wrap_ConsumerUnsubscribe_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0
 }
 
 
-kq_error *_wrap_ConsumerRelease_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, kq_batch *_swig_go_1) {
+kq_error *_wrap_ConsumerRelease_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, kq_batch *_swig_go_1) {
   kq_consumer *arg1 = 0 ;
   kq_batch *arg2 = 0 ;
   kq_error *result = 0 ;
@@ -824,7 +824,7 @@ kq_error *_wrap_ConsumerRelease_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, kq
 }
 
 
-kq_error *_wrap_ConsumerGroupMetadata_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go_0, kq_group_metadata **_swig_go_1) {
+kq_error *_wrap_ConsumerGroupMetadata_ckq_0c8fb32ff574177b(kq_consumer *_swig_go_0, kq_group_metadata **_swig_go_1) {
   kq_consumer *arg1 = 0 ;
   kq_group_metadata **arg2 = 0 ;
   kq_error *result = 0 ;
@@ -839,7 +839,7 @@ kq_error *_wrap_ConsumerGroupMetadata_ckq_9e4f2d2c606b0eef(kq_consumer *_swig_go
 }
 
 
-void _wrap_GroupMetadataFree_ckq_9e4f2d2c606b0eef(kq_group_metadata *_swig_go_0) {
+void _wrap_GroupMetadataFree_ckq_0c8fb32ff574177b(kq_group_metadata *_swig_go_0) {
   kq_group_metadata *arg1 = 0 ;
   
   arg1 = *(kq_group_metadata **)&_swig_go_0; 
@@ -849,7 +849,103 @@ void _wrap_GroupMetadataFree_ckq_9e4f2d2c606b0eef(kq_group_metadata *_swig_go_0)
 }
 
 
-kq_error *_wrap_ProducerBegin_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int _swig_go_1) {
+kq_error *_wrap_ShareConsumerNew_ckq_0c8fb32ff574177b(kq_config *_swig_go_0, kq_share_consumer **_swig_go_1) {
+  kq_config *arg1 = 0 ;
+  kq_share_consumer **arg2 = 0 ;
+  kq_error *result = 0 ;
+  kq_error *_swig_go_result;
+  
+  arg1 = *(kq_config **)&_swig_go_0; 
+  arg2 = _swig_go_1;
+  
+  result = (kq_error *)kq_share_consumer_new((struct kq_config const *)arg1,arg2);
+  *(kq_error **)&_swig_go_result = (kq_error *)result; 
+  return _swig_go_result;
+}
+
+
+kq_error *_wrap_ShareConsumerUnsubscribe_ckq_0c8fb32ff574177b(kq_share_consumer *_swig_go_0) {
+  kq_share_consumer *arg1 = 0 ;
+  kq_error *result = 0 ;
+  kq_error *_swig_go_result;
+  
+  arg1 = *(kq_share_consumer **)&_swig_go_0; 
+  
+  result = (kq_error *)kq_share_consumer_unsubscribe(arg1);
+  *(kq_error **)&_swig_go_result = (kq_error *)result; 
+  return _swig_go_result;
+}
+
+
+intgo _wrap_ShareConsumerFd_ckq_0c8fb32ff574177b(kq_share_consumer *_swig_go_0) {
+  kq_share_consumer *arg1 = 0 ;
+  int result;
+  intgo _swig_go_result;
+  
+  arg1 = *(kq_share_consumer **)&_swig_go_0; 
+  
+  result = (int)kq_share_consumer_fd((struct kq_share_consumer const *)arg1);
+  _swig_go_result = result; 
+  return _swig_go_result;
+}
+
+
+kq_error *_wrap_ShareConsumerCommit_ckq_0c8fb32ff574177b(kq_share_consumer *_swig_go_0, int _swig_go_1, kq_rows **_swig_go_2) {
+  kq_share_consumer *arg1 = 0 ;
+  int32_t arg2 ;
+  kq_rows **arg3 = 0 ;
+  kq_error *result = 0 ;
+  kq_error *_swig_go_result;
+  
+  arg1 = *(kq_share_consumer **)&_swig_go_0; 
+  arg2 = (int32_t)_swig_go_1; 
+  arg3 = _swig_go_2;
+  
+  result = (kq_error *)kq_share_consumer_commit(arg1,arg2,arg3);
+  *(kq_error **)&_swig_go_result = (kq_error *)result; 
+  return _swig_go_result;
+}
+
+
+int _wrap_ShareConsumerLockTimeoutMs_ckq_0c8fb32ff574177b(kq_share_consumer *_swig_go_0) {
+  kq_share_consumer *arg1 = 0 ;
+  int32_t result;
+  int _swig_go_result;
+  
+  arg1 = *(kq_share_consumer **)&_swig_go_0; 
+  
+  result = (int32_t)kq_share_consumer_lock_timeout_ms((struct kq_share_consumer const *)arg1);
+  _swig_go_result = result; 
+  return _swig_go_result;
+}
+
+
+kq_error *_wrap_ShareConsumerClose_ckq_0c8fb32ff574177b(kq_share_consumer *_swig_go_0, int _swig_go_1) {
+  kq_share_consumer *arg1 = 0 ;
+  int32_t arg2 ;
+  kq_error *result = 0 ;
+  kq_error *_swig_go_result;
+  
+  arg1 = *(kq_share_consumer **)&_swig_go_0; 
+  arg2 = (int32_t)_swig_go_1; 
+  
+  result = (kq_error *)kq_share_consumer_close(arg1,arg2);
+  *(kq_error **)&_swig_go_result = (kq_error *)result; 
+  return _swig_go_result;
+}
+
+
+void _wrap_ShareConsumerFree_ckq_0c8fb32ff574177b(kq_share_consumer *_swig_go_0) {
+  kq_share_consumer *arg1 = 0 ;
+  
+  arg1 = *(kq_share_consumer **)&_swig_go_0; 
+  
+  kq_share_consumer_free(arg1);
+  
+}
+
+
+kq_error *_wrap_ProducerBegin_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0, int _swig_go_1) {
   kq_producer *arg1 = 0 ;
   int32_t arg2 ;
   kq_error *result = 0 ;
@@ -864,7 +960,7 @@ kq_error *_wrap_ProducerBegin_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int 
 }
 
 
-kq_error *_wrap_ProducerCommit_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int _swig_go_1) {
+kq_error *_wrap_ProducerCommit_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0, int _swig_go_1) {
   kq_producer *arg1 = 0 ;
   int32_t arg2 ;
   kq_error *result = 0 ;
@@ -879,7 +975,7 @@ kq_error *_wrap_ProducerCommit_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int
 }
 
 
-kq_error *_wrap_ProducerAbort_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int _swig_go_1) {
+kq_error *_wrap_ProducerAbort_ckq_0c8fb32ff574177b(kq_producer *_swig_go_0, int _swig_go_1) {
   kq_producer *arg1 = 0 ;
   int32_t arg2 ;
   kq_error *result = 0 ;
@@ -894,7 +990,7 @@ kq_error *_wrap_ProducerAbort_ckq_9e4f2d2c606b0eef(kq_producer *_swig_go_0, int 
 }
 
 
-kq_error *_wrap_RequestNew_ckq_9e4f2d2c606b0eef(_gostring_ _swig_go_0, kq_request **_swig_go_1) {
+kq_error *_wrap_RequestNew_ckq_0c8fb32ff574177b(_gostring_ _swig_go_0, kq_request **_swig_go_1) {
   char *arg1 = 0 ;
   kq_request **arg2 = 0 ;
   char *temp1 ;
@@ -916,7 +1012,7 @@ kq_error *_wrap_RequestNew_ckq_9e4f2d2c606b0eef(_gostring_ _swig_go_0, kq_reques
 }
 
 
-void _wrap_RequestFree_ckq_9e4f2d2c606b0eef(kq_request *_swig_go_0) {
+void _wrap_RequestFree_ckq_0c8fb32ff574177b(kq_request *_swig_go_0) {
   kq_request *arg1 = 0 ;
   
   arg1 = *(kq_request **)&_swig_go_0; 
@@ -926,7 +1022,7 @@ void _wrap_RequestFree_ckq_9e4f2d2c606b0eef(kq_request *_swig_go_0) {
 }
 
 
-kq_error *_wrap_RequestItem_ckq_9e4f2d2c606b0eef(kq_request *_swig_go_0) {
+kq_error *_wrap_RequestItem_ckq_0c8fb32ff574177b(kq_request *_swig_go_0) {
   kq_request *arg1 = 0 ;
   kq_error *result = 0 ;
   kq_error *_swig_go_result;
@@ -939,7 +1035,7 @@ kq_error *_wrap_RequestItem_ckq_9e4f2d2c606b0eef(kq_request *_swig_go_0) {
 }
 
 
-kq_error *_wrap_RequestString_ckq_9e4f2d2c606b0eef(kq_request *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2) {
+kq_error *_wrap_RequestString_ckq_0c8fb32ff574177b(kq_request *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2) {
   kq_request *arg1 = 0 ;
   char *arg2 = 0 ;
   char *arg3 = 0 ;
@@ -970,7 +1066,7 @@ kq_error *_wrap_RequestString_ckq_9e4f2d2c606b0eef(kq_request *_swig_go_0, _gost
 }
 
 
-kq_error *_wrap_RequestInt64_ckq_9e4f2d2c606b0eef(kq_request *_swig_go_0, _gostring_ _swig_go_1, long long _swig_go_2) {
+kq_error *_wrap_RequestInt64_ckq_0c8fb32ff574177b(kq_request *_swig_go_0, _gostring_ _swig_go_1, long long _swig_go_2) {
   kq_request *arg1 = 0 ;
   char *arg2 = 0 ;
   int64_t arg3 ;
@@ -994,7 +1090,7 @@ kq_error *_wrap_RequestInt64_ckq_9e4f2d2c606b0eef(kq_request *_swig_go_0, _gostr
 }
 
 
-kq_error *_wrap_AdminNew_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, kq_admin **_swig_go_1) {
+kq_error *_wrap_AdminNew_ckq_0c8fb32ff574177b(kq_config *_swig_go_0, kq_admin **_swig_go_1) {
   kq_config *arg1 = 0 ;
   kq_admin **arg2 = 0 ;
   kq_error *result = 0 ;
@@ -1009,7 +1105,7 @@ kq_error *_wrap_AdminNew_ckq_9e4f2d2c606b0eef(kq_config *_swig_go_0, kq_admin **
 }
 
 
-void _wrap_AdminFree_ckq_9e4f2d2c606b0eef(kq_admin *_swig_go_0) {
+void _wrap_AdminFree_ckq_0c8fb32ff574177b(kq_admin *_swig_go_0) {
   kq_admin *arg1 = 0 ;
   
   arg1 = *(kq_admin **)&_swig_go_0; 
@@ -1019,7 +1115,7 @@ void _wrap_AdminFree_ckq_9e4f2d2c606b0eef(kq_admin *_swig_go_0) {
 }
 
 
-kq_error *_wrap_AdminStart_ckq_9e4f2d2c606b0eef(kq_admin *_swig_go_0, kq_request *_swig_go_1, long long _swig_go_2) {
+kq_error *_wrap_AdminStart_ckq_0c8fb32ff574177b(kq_admin *_swig_go_0, kq_request *_swig_go_1, long long _swig_go_2) {
   kq_admin *arg1 = 0 ;
   kq_request *arg2 = 0 ;
   uint64_t arg3 ;
@@ -1036,7 +1132,7 @@ kq_error *_wrap_AdminStart_ckq_9e4f2d2c606b0eef(kq_admin *_swig_go_0, kq_request
 }
 
 
-kq_error *_wrap_AdminPoll_ckq_9e4f2d2c606b0eef(kq_admin *_swig_go_0, int _swig_go_1, kq_rows **_swig_go_2) {
+kq_error *_wrap_AdminPoll_ckq_0c8fb32ff574177b(kq_admin *_swig_go_0, int _swig_go_1, kq_rows **_swig_go_2) {
   kq_admin *arg1 = 0 ;
   int32_t arg2 ;
   kq_rows **arg3 = 0 ;
@@ -1053,7 +1149,7 @@ kq_error *_wrap_AdminPoll_ckq_9e4f2d2c606b0eef(kq_admin *_swig_go_0, int _swig_g
 }
 
 
-intgo _wrap_AdminFd_ckq_9e4f2d2c606b0eef(kq_admin *_swig_go_0) {
+intgo _wrap_AdminFd_ckq_0c8fb32ff574177b(kq_admin *_swig_go_0) {
   kq_admin *arg1 = 0 ;
   int result;
   intgo _swig_go_result;
@@ -1066,7 +1162,7 @@ intgo _wrap_AdminFd_ckq_9e4f2d2c606b0eef(kq_admin *_swig_go_0) {
 }
 
 
-long long _wrap_RowsCount_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
+long long _wrap_RowsCount_ckq_0c8fb32ff574177b(kq_rows *_swig_go_0) {
   kq_rows *arg1 = 0 ;
   size_t result;
   long long _swig_go_result;
@@ -1079,7 +1175,7 @@ long long _wrap_RowsCount_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
 }
 
 
-kq_error *_wrap_RowsError_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0, long long _swig_go_1) {
+kq_error *_wrap_RowsError_ckq_0c8fb32ff574177b(kq_rows *_swig_go_0, long long _swig_go_1) {
   kq_rows *arg1 = 0 ;
   size_t arg2 ;
   kq_error *result = 0 ;
@@ -1094,7 +1190,7 @@ kq_error *_wrap_RowsError_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0, long long _s
 }
 
 
-kq_error *_wrap_RowsFailure_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
+kq_error *_wrap_RowsFailure_ckq_0c8fb32ff574177b(kq_rows *_swig_go_0) {
   kq_rows *arg1 = 0 ;
   kq_error *result = 0 ;
   kq_error *_swig_go_result;
@@ -1107,7 +1203,7 @@ kq_error *_wrap_RowsFailure_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
 }
 
 
-long long _wrap_RowsTag_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
+long long _wrap_RowsTag_ckq_0c8fb32ff574177b(kq_rows *_swig_go_0) {
   kq_rows *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -1120,7 +1216,7 @@ long long _wrap_RowsTag_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_RowsOperation_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
+_gostring_ _wrap_RowsOperation_ckq_0c8fb32ff574177b(kq_rows *_swig_go_0) {
   kq_rows *arg1 = 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1133,7 +1229,7 @@ _gostring_ _wrap_RowsOperation_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
 }
 
 
-long long _wrap_RowsInt64_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0, long long _swig_go_1, _gostring_ _swig_go_2) {
+long long _wrap_RowsInt64_ckq_0c8fb32ff574177b(kq_rows *_swig_go_0, long long _swig_go_1, _gostring_ _swig_go_2) {
   kq_rows *arg1 = 0 ;
   size_t arg2 ;
   char *arg3 = 0 ;
@@ -1157,7 +1253,7 @@ long long _wrap_RowsInt64_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0, long long _s
 }
 
 
-kq_rows *_wrap_RowsNested_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0, long long _swig_go_1, _gostring_ _swig_go_2) {
+kq_rows *_wrap_RowsNested_ckq_0c8fb32ff574177b(kq_rows *_swig_go_0, long long _swig_go_1, _gostring_ _swig_go_2) {
   kq_rows *arg1 = 0 ;
   size_t arg2 ;
   char *arg3 = 0 ;
@@ -1181,7 +1277,7 @@ kq_rows *_wrap_RowsNested_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0, long long _s
 }
 
 
-void _wrap_RowsFree_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
+void _wrap_RowsFree_ckq_0c8fb32ff574177b(kq_rows *_swig_go_0) {
   kq_rows *arg1 = 0 ;
   
   arg1 = *(kq_rows **)&_swig_go_0; 
@@ -1191,7 +1287,7 @@ void _wrap_RowsFree_ckq_9e4f2d2c606b0eef(kq_rows *_swig_go_0) {
 }
 
 
-long long _wrap_OperationCount_ckq_9e4f2d2c606b0eef() {
+long long _wrap_OperationCount_ckq_0c8fb32ff574177b() {
   size_t result;
   long long _swig_go_result;
   
@@ -1202,7 +1298,7 @@ long long _wrap_OperationCount_ckq_9e4f2d2c606b0eef() {
 }
 
 
-_gostring_ _wrap_OperationName_ckq_9e4f2d2c606b0eef(long long _swig_go_0) {
+_gostring_ _wrap_OperationName_ckq_0c8fb32ff574177b(long long _swig_go_0) {
   size_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1215,7 +1311,7 @@ _gostring_ _wrap_OperationName_ckq_9e4f2d2c606b0eef(long long _swig_go_0) {
 }
 
 
-_gostring_ _wrap_OperationDoc_ckq_9e4f2d2c606b0eef(_gostring_ _swig_go_0) {
+_gostring_ _wrap_OperationDoc_ckq_0c8fb32ff574177b(_gostring_ _swig_go_0) {
   char *arg1 = 0 ;
   char *temp1 ;
   char *result = 0 ;
@@ -1235,7 +1331,7 @@ _gostring_ _wrap_OperationDoc_ckq_9e4f2d2c606b0eef(_gostring_ _swig_go_0) {
 }
 
 
-_gostring_ _wrap_Version_ckq_9e4f2d2c606b0eef() {
+_gostring_ _wrap_Version_ckq_0c8fb32ff574177b() {
   char *result = 0 ;
   _gostring_ _swig_go_result;
   

@@ -101,14 +101,30 @@ func ProducerSendOffsets(producer Producer, list []Partition, group GroupMetadat
 }
 
 func ConsumerSubscribe(consumer Consumer, topics []string) Error {
-	names := (**C.char)(C.malloc(C.size_t(len(topics)+1) * C.size_t(unsafe.Sizeof((*C.char)(nil)))))
-	defer C.free(unsafe.Pointer(names))
-	list := unsafe.Slice(names, len(topics))
-	for i, topic := range topics {
-		list[i] = C.CString(topic)
-		defer C.free(unsafe.Pointer(list[i]))
+	names, count, free := texts(topics)
+	defer free()
+	return Error(C.kq_consumer_subscribe((*C.kq_consumer)(consumer), names, count))
+}
+
+func ShareConsumerSubscribe(consumer ShareConsumer, topics []string) Error {
+	names, count, free := texts(topics)
+	defer free()
+	return Error(C.kq_share_consumer_subscribe((*C.kq_share_consumer)(consumer), names, count))
+}
+
+// Strings in C's memory.
+func texts(of []string) (names **C.char, count C.size_t, free func()) {
+	names = (**C.char)(C.malloc(C.size_t(len(of)+1) * C.size_t(unsafe.Sizeof((*C.char)(nil)))))
+	list := unsafe.Slice(names, len(of))
+	for i, text := range of {
+		list[i] = C.CString(text)
 	}
-	return Error(C.kq_consumer_subscribe((*C.kq_consumer)(consumer), names, C.size_t(len(topics))))
+	return names, C.size_t(len(of)), func() {
+		for _, text := range list {
+			C.free(unsafe.Pointer(text))
+		}
+		C.free(unsafe.Pointer(names))
+	}
 }
 
 // RowsString tells null (false) from empty.
