@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the Python wheel of the tree as it lies here into dist/, and repairs it: the libraries it needs go inside, and its tag says on which
-# systems it runs (manylinux, by the C library of this one).  One wheel serves Python 3.11 and all later ones.
+# Builds the Python wheel of the tree as it lies here into dist/, repairs it (the libraries it needs go inside, and its tag says on which
+# systems it runs: manylinux, by the C library of this one) and tries it.  One wheel serves Python 3.11 and all later ones.
 #
 #   packaging/wheel/build.sh [PYTHON]
 #
@@ -21,5 +21,7 @@ python -m pip install --quiet --disable-pip-version-check build 'meson-python>=0
 rm -rf "$work/raw"
 python -m build --wheel --no-isolation --outdir "$work/raw" -Cbuild-dir="$work/meson"
 mkdir -p "$root/dist"
-auditwheel repair --plat auto -w "$root/dist" "$work"/raw/libkq-*.whl
-ls -l "$root"/dist/libkq-*.whl
+rm -rf "$work/repaired"
+auditwheel repair --plat auto -w "$work/repaired" "$work"/raw/libkq-*.whl
+packaging/wheel/test.sh "$work"/repaired/libkq-*.whl "$python"
+cp "$work"/repaired/libkq-*.whl "$root/dist/"

@@ -8,7 +8,7 @@ import sys
 import libkq as kq
 
 
-def main(servers, source, target, limit=None):
+def main(servers: str, source: str, target: str, limit: str | None = None) -> None:
     done = 0
     with (
         kq.Producer(servers, transactional_id=f"{source}-to-{target}") as producer,

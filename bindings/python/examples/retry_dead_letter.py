@@ -12,12 +12,12 @@ import libkq as kq
 TRIES = 3
 
 
-def work(job):
+def work(job: kq.Record) -> None:
     if job.value.startswith(b"bad"):
         raise ValueError("this one never works")
 
 
-def main(servers, jobs, limit=None):
+def main(servers: str, jobs: str, limit: str | None = None) -> None:
     settled = 0
     with (
         kq.Consumer(servers, jobs, jobs + "-retry", group="workers", start="earliest", enable_auto_commit=False) as consumer,
@@ -28,7 +28,7 @@ def main(servers, jobs, limit=None):
                 work(job)
                 settled += 1
             except ValueError as error:
-                tries = int(dict(job.headers).get("tries", b"0")) + 1
+                tries = int(dict(job.headers).get("tries") or b"0") + 1
                 dead = tries == TRIES
                 headers = {"tries": str(tries), "error": str(error)}
                 producer.send(jobs + ("-dead" if dead else "-retry"), job.value, job.key, headers=headers).wait()

@@ -10,8 +10,8 @@ import sys
 import libkq as kq
 
 
-def main(servers, lines, counts, limit=None):
-    totals = collections.Counter()
+def main(servers: str, lines: str, counts: str, limit: str | None = None) -> None:
+    totals: collections.Counter[str] = collections.Counter()
     seen = 0
     with kq.Consumer(servers, lines, group="word-count", start="earliest") as consumer, kq.Producer(servers) as producer:
         for batch in consumer.batches():

@@ -1,10 +1,14 @@
 """The annotations hold, inside the package and for those who use it."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
+import libkq
 import pytest
+
+HERE = pathlib.Path(__file__).parents[1]
 
 USE = '''
 import libkq as kq
@@ -47,3 +51,22 @@ def test_the_package_is_strictly_typed():
 def test_its_users_are_too(tmp_path):
     (tmp_path / "use.py").write_text(USE)
     mypy(str(tmp_path / "use.py"))
+
+
+def test_so_are_the_examples():
+    mypy(*map(str, sorted((HERE / "examples").glob("*.py"))))
+
+
+def test_the_stubs_say_what_the_c_part_has():
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "libkq._kq", "--concise", "--ignore-missing-stub", "--ignore-disjoint-bases"],
+        capture_output=True, text=True, check=False, cwd="/", env={**os.environ, "MYPYPATH": str(pathlib.Path(libkq.__file__).parents[1])},
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_administrators_methods_are_written_down(tmp_path):
+    written = tmp_path / "_operations.pyi"
+    subprocess.run([sys.executable, str(HERE / "tools/operations.py"), str(written)], check=True)
+    told = "libkq has other operations than _operations.pyi says: run bindings/python/tools/operations.py"
+    assert written.read_text() == (HERE / "libkq/_operations.pyi").read_text(), told
