@@ -35,7 +35,7 @@ from ._kq import Batch, Delivery, Record
 from ._partitions import DEFAULT, EARLIEST, LATEST, MAX_TIMESTAMP, Assignment, TopicPartition
 from ._producer import Producer
 from ._rows import Row, operations
-from ._share import ShareConsumer
+from ._share import AsyncShareConsumer, ShareConsumer
 
 __version__: str = _kq.version()
 
@@ -51,6 +51,7 @@ __all__ = [
     "AsyncAdmin",
     "AsyncConsumer",
     "AsyncProducer",
+    "AsyncShareConsumer",
     "Batch",
     "Broker",
     "ClosedError",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 from typing import Any
 
 from . import _exit, _kq, _waits
-from ._config import Config, Servers, Value, settings
+from ._config import Config, Servers, Value, logged, settings
 from ._operations import ROWS, AsyncOperations, Operations
 from ._rows import Row, request, rows
 
 
 class AnyAdmin(_kq.Admin):
-    def __init__(self, servers: Servers = None, *, config: Config | None = None, **options: Value | None) -> None:
-        super().__init__(settings(servers, config, options))
+    def __init__(
+        self, servers: Servers = None, *, config: Config | None = None, log: logging.Logger | None = None, **options: Value | None
+    ) -> None:
+        super().__init__(logged(settings(servers, config, options), log))
         _exit.remember(self)
 
     def close(self) -> None:

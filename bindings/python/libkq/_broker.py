@@ -6,40 +6,15 @@ import logging
 import os
 import shutil
 import tempfile
-import threading
 from types import TracebackType
 from typing import BinaryIO, Union
 
 from . import _exit, _kq
 from ._config import Config, Value, settings
 from ._errors import KqError
+from ._log import Bridge
 
 Log = Union[logging.Logger, BinaryIO, int, None]
-
-_LEVELS = {"ERROR": logging.ERROR, "FATAL": logging.CRITICAL, "WARN": logging.WARNING, "WARNING": logging.WARNING, "DEBUG": logging.DEBUG}
-
-
-def _level(line: str) -> int:
-    return next((_LEVELS[word] for word in line.replace("[", " ").replace("]", " ").upper().split()[:4] if word in _LEVELS), logging.INFO)
-
-
-class _Bridge:
-    """Lines from the broker's log descriptor go to a logger, by a thread of Python's."""
-
-    def __init__(self, logger: logging.Logger) -> None:
-        self._logger = logger
-        self._read, self.descriptor = os.pipe2(os.O_CLOEXEC)
-        self._thread = threading.Thread(target=self._forward, name="libkq broker log", daemon=True)
-        self._thread.start()
-
-    def _forward(self) -> None:
-        with open(self._read, encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                self._logger.log(_level(line), "%s", line.rstrip("\n"))
-
-    def close(self) -> None:
-        os.close(self.descriptor)
-        self._thread.join(1)
 
 
 class Broker(_kq.Broker):
@@ -62,7 +37,7 @@ class Broker(_kq.Broker):
     ) -> None:
         given = settings(None, config, options)
         self._temporary: str | None = None
-        self._bridge: _Bridge | None = None
+        self._bridge: Bridge | None = None
         if path is not None:
             given["log.dirs"] = os.fspath(path)
         elif "log.dirs" not in given:
@@ -79,7 +54,7 @@ class Broker(_kq.Broker):
         if log is None:
             return -1
         if isinstance(log, logging.Logger):
-            self._bridge = _Bridge(log)
+            self._bridge = Bridge(log)
             return self._bridge.descriptor
         return log if isinstance(log, int) else log.fileno()
 

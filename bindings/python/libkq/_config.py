@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Union
 
-from . import _kq
+from . import _kq, _log
 
 Value = Union[str, int, float, bool, Sequence[str]]
 Config = Union[Mapping[str, Value], str, "os.PathLike[str]"]
@@ -50,6 +51,18 @@ def settings(servers: Servers, config: Config | None, named: Mapping[str, Value 
             raise TypeError(f'servers are a string such as "localhost:9092", a list of them, or a Broker, not {servers!r}')
         merged["bootstrap.servers"] = address
     return merged
+
+
+def logged(config: dict[str, Value], log: logging.Logger | None) -> dict[str, Value]:
+    """With the logger that a client's lines go to, unless a descriptor was given for them."""
+    if log is not None and not isinstance(log, logging.Logger):
+        raise TypeError(f"log is a logger of logging, not {log!r}")
+    if log is not None or "log.descriptor" not in config:
+        log = _log.logger if log is None else log
+        config["log.descriptor"] = _log.descriptor(log)
+        if "log_level" not in config:
+            config.setdefault("log.level", _log.level(log))
+    return config
 
 
 def milliseconds(config: dict[str, Value], name: str, default: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 import warnings
@@ -11,10 +12,11 @@ from types import TracebackType
 from typing import Any, Union
 
 from . import _exit, _kq
-from ._config import Config, Servers, Value, settings
+from ._config import Config, Servers, Value, logged, settings
 from ._errors import KqError
 from ._events import Event
 from ._partitions import DEFAULT, EARLIEST, LATEST, Assignment, Offsets, PartitionLike, TopicPartition, after, to_commit
+from ._rows import statistics
 
 _LEFTOVER_SECONDS = 1.0
 
@@ -39,6 +41,7 @@ class AnyConsumer(_kq.Consumer):
         key: Callable[[bytes], Any] | None = None,
         value: Callable[[bytes], Any] | None = None,
         on_event: OnEvent | None = None,
+        log: logging.Logger | None = None,
         **options: Value | None,
     ) -> None:
         given = settings(servers, config, options)
@@ -50,7 +53,7 @@ class AnyConsumer(_kq.Consumer):
                 raise ValueError("in a group, start is \"earliest\" or \"latest\": where to begin what the group has not committed yet")
         self.on_event = on_event
         self._group = given.get("group.id")
-        super().__init__(given, key, value)
+        super().__init__(logged(given, log), key, value)
         _exit.remember(self)
         self._topics, self._start = topics, start
 
@@ -105,6 +108,10 @@ class AnyConsumer(_kq.Consumer):
             )
             for row, _ in _kq.consumer_assignment(self)
         ]
+
+    def statistics(self) -> dict[str, Any]:
+        """What it has done since it was made: bytes, lag and requests, in all, by broker and by partition."""
+        return statistics("consumer_statistics", self)
 
     def commit_async(self, offsets: Offsets = None, tag: int = 0) -> None:
         """Commits without waiting; the outcome is a Committed event with this tag."""
@@ -196,10 +203,11 @@ class Consumer(AnyConsumer):
         key: Callable[[bytes], Any] | None = None,
         value: Callable[[bytes], Any] | None = None,
         on_event: OnEvent | None = None,
+        log: logging.Logger | None = None,
         **options: Value | None,
     ) -> None:
         super().__init__(
-            servers, *topics, group=group, start=start, config=config, key=key, value=value, on_event=on_event, **options
+            servers, *topics, group=group, start=start, config=config, key=key, value=value, on_event=on_event, log=log, **options
         )
         try:
             if topics and self._group is not None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import weakref
 from typing import Protocol
 
-EXIT_SECONDS = 5.0
+from . import _log
 
-log = logging.getLogger("libkq")
+EXIT_SECONDS = 5.0
 
 
 class Closable(Protocol):
@@ -37,7 +36,8 @@ def _close_all() -> None:
         try:
             handle._close_at_exit(EXIT_SECONDS)
         except Exception as error:
-            log.warning("closing at exit: %s", error)
+            _log.logger.warning("closing at exit: %s", error)
+    _log.flush()
 
 
 atexit.register(_close_all)

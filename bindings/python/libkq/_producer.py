@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
 from . import _exit, _kq
-from ._config import Config, Servers, Value, milliseconds, settings
+from ._config import Config, Servers, Value, logged, milliseconds, settings
 from ._consumer import AnyConsumer
 from ._errors import AbortableError, KqError
 from ._partitions import Offsets
+from ._rows import statistics
 
 # libkq waits so long at most within a send; the rest of max.block.ms is counted outside, where Ctrl-C works.
 _BLOCK_SLICE_MS = 100
@@ -32,19 +34,24 @@ class AnyProducer(_kq.Producer):
         config: Config | None = None,
         key: Callable[[Any], object] | None = None,
         value: Callable[[Any], object] | None = None,
+        log: logging.Logger | None = None,
         **options: Value | None,
     ) -> None:
         given = settings(servers, config, options)
         self._block_ms = milliseconds(given, "max.block.ms", 60_000)
         if str(given.get("max.block.ms", "0")).isdecimal():
             given["max.block.ms"] = min(self._block_ms, _BLOCK_SLICE_MS)
-        super().__init__(given, key, value, self._block_ms)
+        super().__init__(logged(given, log), key, value, self._block_ms)
         _exit.remember(self)
 
     @property
     def pending(self) -> int:
         """Records sent and neither acknowledged nor failed yet."""
         return _kq.producer_pending(self)
+
+    def statistics(self) -> dict[str, Any]:
+        """What it has done since it was made: records, bytes, retries and latencies, in all, by broker and by partition."""
+        return statistics("producer_statistics", self)
 
     def purge(self) -> None:
         """Gives up what has not been sent yet: its deliveries fail.  What is on its way to a broker goes on."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from . import _kq
 from ._errors import KqError
+
 
 class Field(NamedTuple):
     """A parameter or a column of an operation."""
@@ -119,3 +121,8 @@ def rows(kind: type[Row], answer: list[tuple[dict[str, Any], KqError | None]], c
             if row.error is not None:
                 raise row.error
     return result
+
+
+def statistics(name: str, handle: object) -> dict[str, Any]:
+    [row] = json.loads(_kq.call(name, handle, None))
+    return dict(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import Any
 
 from . import _kq
@@ -17,16 +18,25 @@ async def call(name: str, handle: object, timeout: float | None, *arguments: Any
     return job.result()
 
 
+_Waiting = list["asyncio.Future[None]"]
+_waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, _Waiting]] = weakref.WeakKeyDictionary()
+
+
+def _wake(waiting: _Waiting) -> None:
+    for each in waiting:
+        if not each.done():
+            each.set_result(None)
+
+
 async def readable(descriptor: int, timeout: float | None) -> bool:
-    """Whether it became readable within the time."""
+    """Whether it became readable within the time.  Several tasks may wait for the same one."""
     loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-
-    def wake() -> None:
-        if not ready.done():
-            ready.set_result(None)
-
-    loop.add_reader(descriptor, wake)
+    ready: asyncio.Future[None] = loop.create_future()
+    all_waiting = _waiting.setdefault(loop, {})
+    waiting = all_waiting.setdefault(descriptor, [])
+    if not waiting:
+        loop.add_reader(descriptor, _wake, waiting)
+    waiting.append(ready)
     try:
         if timeout is None:
             await ready
@@ -36,4 +46,7 @@ async def readable(descriptor: int, timeout: float | None) -> bool:
     except asyncio.TimeoutError:
         return False
     finally:
-        loop.remove_reader(descriptor)
+        waiting.remove(ready)
+        if not waiting:
+            del all_waiting[descriptor]
+            loop.remove_reader(descriptor)

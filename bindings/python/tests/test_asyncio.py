@@ -62,6 +62,20 @@ def test_others_run_while_one_waits(servers, topic):
     run(main())
 
 
+def test_several_tasks_may_wait_for_one_consumer(servers, topic):
+    async def main():
+        async with kq.AsyncConsumer(servers, topic) as consumer, kq.AsyncProducer(servers) as producer:
+            tasks = [asyncio.create_task(consumer.poll(20)) for _ in range(3)]
+            await asyncio.sleep(0.05)
+            tasks.pop().cancel()
+            for partition in (0, 1):
+                await producer.send(topic, b"%d" % partition, partition=partition)
+                await asyncio.sleep(0.05)
+            assert sorted(batch[0].value for batch in await asyncio.gather(*tasks)) == [b"0", b"1"]
+
+    run(main())
+
+
 def test_transactions(servers, topic, name):
     async def main():
         async with kq.AsyncProducer(servers, transactional_id=name) as producer:

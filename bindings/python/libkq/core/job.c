@@ -19,7 +19,8 @@ PyTypeObject *job_type;
 
 typedef enum {
   JOB_FLUSH, JOB_BEGIN, JOB_COMMIT, JOB_ABORT, JOB_SEND_OFFSETS, JOB_PRODUCER_PARTITIONS, JOB_CLOSE_PRODUCER,
-  JOB_COMMIT_OFFSETS, JOB_COMMITTED, JOB_OFFSETS_AT, JOB_CONSUMER_PARTITIONS, JOB_CLOSE_CONSUMER, JOB_ADMIN, JOB_STOP_BROKER, JOB_SHARE_COMMIT, JOB_CLOSE_SHARE
+  JOB_COMMIT_OFFSETS, JOB_COMMITTED, JOB_OFFSETS_AT, JOB_CONSUMER_PARTITIONS, JOB_CLOSE_CONSUMER, JOB_ADMIN, JOB_STOP_BROKER, JOB_SHARE_COMMIT, JOB_CLOSE_SHARE,
+  JOB_PRODUCER_STATISTICS, JOB_CONSUMER_STATISTICS
 } JobKind;
 
 static const struct { const char *name; JobKind kind; HandleKind handle; } kinds[] = {
@@ -30,7 +31,8 @@ static const struct { const char *name; JobKind kind; HandleKind handle; } kinds
     {"offsets_at", JOB_OFFSETS_AT, HANDLE_CONSUMER}, {"consumer_partitions", JOB_CONSUMER_PARTITIONS, HANDLE_CONSUMER},
     {"close_consumer", JOB_CLOSE_CONSUMER, HANDLE_CONSUMER}, {"admin", JOB_ADMIN, HANDLE_ADMIN},
     {"stop_broker", JOB_STOP_BROKER, HANDLE_BROKER}, {"share_commit", JOB_SHARE_COMMIT, HANDLE_SHARE},
-    {"close_share", JOB_CLOSE_SHARE, HANDLE_SHARE}};
+    {"close_share", JOB_CLOSE_SHARE, HANDLE_SHARE}, {"producer_statistics", JOB_PRODUCER_STATISTICS, HANDLE_PRODUCER},
+    {"consumer_statistics", JOB_CONSUMER_STATISTICS, HANDLE_CONSUMER}};
 
 /* What the thread works on: no Python object in it. */
 typedef struct Work {
@@ -97,6 +99,8 @@ static kq_error *work_run(Work *work) {
     case JOB_STOP_BROKER: return kq_broker_stop(handle);
     case JOB_SHARE_COMMIT: return kq_share_consumer_commit(handle, timeout, &work->rows);
     case JOB_CLOSE_SHARE: return kq_share_consumer_close(handle, timeout);
+    case JOB_PRODUCER_STATISTICS: return kq_producer_statistics(handle, &work->rows);
+    case JOB_CONSUMER_STATISTICS: return kq_consumer_statistics(handle, &work->rows);
   }
   return NULL;
 }
@@ -209,6 +213,10 @@ static PyObject *work_result(Work *work) {
     kq_error *error = work->error;
     work->error = NULL;
     return raise_error(error);
+  }
+  if (work->kind == JOB_PRODUCER_STATISTICS || work->kind == JOB_CONSUMER_STATISTICS) {
+    const char *json = kq_rows_json(work->rows);
+    return json ? PyUnicode_FromString(json) : PyErr_NoMemory();
   }
   if (work->rows) return rows_to_python(work->rows);
   if (work->kind == JOB_PRODUCER_PARTITIONS || work->kind == JOB_CONSUMER_PARTITIONS) return PyLong_FromLong(work->number);
