@@ -21,10 +21,6 @@ HeartbeatAnswer refused(Code code, const std::string& message) {
   return answer;
 }
 
-int64_t metadata_hash(const cluster::Image& image, const std::set<std::string, std::less<>>& topics) {
-  return hash_of(image, topics).value_or(0);
-}
-
 std::optional<TopicPartitions> owned_of(const ConsumerGroupHeartbeatRequest& request) {
   if (!request.topic_partitions) return std::nullopt;
   TopicPartitions owned;
@@ -223,7 +219,7 @@ void ConsumerCoordinator::update_epoch(Beat& beat) {
   if (beat.bump || beat.group.seen_image.lock() != groups_.image) {
     std::set<std::string, std::less<>> topics;
     beat.each_member([&](const ConsumerMember& member) { topics.merge(beat.topics_of(member)); });
-    hash = metadata_hash(*groups_.image, topics);
+    hash = hash_of(*groups_.image, topics);
     beat.bump = beat.bump || hash != beat.group.metadata_hash();
     if (!beat.bump)  // else after it has been written
       if (auto* held = groups_.find<ConsumerGroup>(beat.group.id)) held->seen_image = groups_.image;
@@ -354,7 +350,7 @@ void ConsumerCoordinator::remove_members(const Now& now, const ConsumerGroup& gr
     topics.merge(group.topics_of(other));
   }
   for (const std::string& pattern : patterns) write_regex_removed(writes, group.id, pattern);
-  write_group_epoch(writes, group.id, group.epoch() + 1, metadata_hash(*groups_.image, topics));
+  write_group_epoch(writes, group.id, group.epoch() + 1, hash_of(*groups_.image, topics));
 }
 
 // ---- Time

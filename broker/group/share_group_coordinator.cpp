@@ -20,11 +20,6 @@ ShareHeartbeatAnswer refused(Code code, const std::string& message) {
   return answer;
 }
 
-// Differs from the 0 of a new group also where none of the topics is there.
-int64_t metadata_hash(const cluster::Image& image, const std::set<std::string, std::less<>>& topics) {
-  return hash_of(image, topics).value_or(hash_of_nothing);
-}
-
 bool contains(const SharedPartitions& partitions, const Uuid& topic, int32_t index) {
   const auto found = partitions.find(topic);
   return found != partitions.end() && found->second.contains(index);
@@ -168,7 +163,7 @@ bool ShareGroupCoordinator::assignment_pending(const ShareGroup& group) const {
 }
 
 void ShareGroupCoordinator::update_epoch(Beat& beat) const {
-  beat.hash = metadata_hash(*groups_.image, beat.topics());
+  beat.hash = hash_of(*groups_.image, beat.topics());
   beat.epoch = beat.group.epoch();
   beat.bump = beat.bump || beat.hash != beat.group.metadata_hash() || assignment_pending(beat.group);
   if (!beat.bump) return;
@@ -290,7 +285,7 @@ void ShareGroupCoordinator::remove_member(const ShareGroup& group, std::string_v
   std::set<std::string, std::less<>> topics;
   for (const auto& [id, other] : group.members())
     if (id != member) topics.insert(other.topics.begin(), other.topics.end());
-  write_share_epoch(writes, group.id, group.epoch() + 1, metadata_hash(*groups_.image, topics));
+  write_share_epoch(writes, group.id, group.epoch() + 1, hash_of(*groups_.image, topics));
   writes.then([this, key = session_key(group.id, member)](Code code) {
     if (code == Code::none) groups_.timers.cancel(key);
   });

@@ -201,7 +201,7 @@ void StreamsCoordinator::update_epoch(Beat& beat) const {
   constexpr int32_t first_epoch = 2;  // 1 is for members that wait for the first assignment
   const ConfiguredTopology& configured = beat.configured(groups_.image);
   const StreamsEpoch& known = beat.group.epoch();
-  beat.epoch = {known.epoch, hash_of(*groups_.image, beat.topology().topics()).value_or(0),
+  beat.epoch = {known.epoch, hash_of(*groups_.image, beat.topology().topics()),
                 configured.ready() ? configured.epoch : -1, assignment_configs(beat.group.id)};
   beat.bump = beat.bump || beat.epoch != known;
   if (!beat.bump) return;
