@@ -11,9 +11,11 @@ std::vector<GroupOffset> rows_of(const Partitions& partitions) {
   return rows;
 }
 
-bool any_stale(const std::vector<GroupOffset>& offsets) {
-  return std::ranges::any_of(offsets, [](const GroupOffset& each) {
-    return each.error && each.error->code() == static_cast<int32_t>(Code::stale_member_epoch);
+// A rebalance came in between: the member may have another generation by now, or is about to.
+bool any_outdated(const std::vector<GroupOffset>& offsets) {
+  const auto is = [](const GroupOffset& each, Code code) { return each.error && each.error->code() == static_cast<int32_t>(code); };
+  return std::ranges::any_of(offsets, [&](const GroupOffset& each) {
+    return is(each, Code::stale_member_epoch) || is(each, Code::illegal_generation);
   });
 }
 
@@ -348,8 +350,8 @@ awaitable<Result<bool>> Consumer::commit(std::vector<GroupOffset>& offsets, Inst
       break;
     }
     outcome = co_await commit_offsets(coordinator, group_.group_id, member, offsets, deadline);
-    if (!outcome || !any_stale(offsets)) break;
-    const bool in_time = co_await cluster_->back_off(failures, deadline);          // the next heartbeat tells the new epoch
+    if (!outcome || !subscribed || !any_outdated(offsets)) break;
+    const bool in_time = co_await cluster_->back_off(failures, deadline);  // the next heartbeat tells the new epoch, or that all is lost
     if (!in_time || !membership_) break;
   }
   committing_ = false;

@@ -36,16 +36,23 @@ void Membership::subscribe_pattern(std::string pattern, std::regex compiled, boo
 }
 
 awaitable<void> Membership::keep_matching(std::shared_ptr<Membership> self, uint64_t subscription) {
-  for (bool first = true; self->subscription_ == subscription; first = false) {
+  bool told = false;
+  for (int failures = 0; self->subscription_ == subscription;) {
     auto topics = co_await self->matching_topics(Clock::now() + self->cluster_->options().request_timeout);
     if (self->subscription_ != subscription) co_return;
-    if (topics && (first || *topics != self->matched_)) {
+    const bool again = !topics && topics.error().verdict() == Verdict::retry;
+    if (topics && (!told || *topics != self->matched_)) {
+      told = true;
       self->matched_ = *topics;
       self->step(GroupMember::Subscribed{std::move(*topics), {}});
     }
-    if (!topics && topics.error().verdict() != Verdict::retry) self->listener_.group_trouble(topics.error());
-    const bool on = co_await self->cluster_->pause(self->cluster_->options().metadata_max_age);
-    if (!on) co_return;
+    if (!topics && !again) self->listener_.group_trouble(topics.error());
+    failures = again ? failures + 1 : 0;
+    if (again)
+      co_await self->cluster_->back_off(failures, Instant::max());
+    else
+      co_await self->cluster_->pause(self->cluster_->options().metadata_max_age);
+    if (self->cluster_->closed()) co_return;
   }
 }
 

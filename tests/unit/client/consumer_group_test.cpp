@@ -235,13 +235,54 @@ static void a_commit_says_how_it_went(void**) {
   assert_true(group.committing.front().error->verdict() == Verdict::refused);
 }
 
+static void a_commit_that_a_rebalance_overtakes_is_made_again_in_the_new_generation(void**) {
+  FakeGroup group(Settings{{"partition.assignment.strategy", "cooperative-sticky"}});
+  group.protocol = "cooperative-sticky";
+  group.join();
+  ++group.generation;                                // all others have joined, and the answer is on its way
+  group.rebalance({{"t", 0}, {"t", 1}});
+  const auto outcome = group.commit({{.at = {"t", 0}, .offset = 3}});
+  assert_true(outcome.ok());
+  assert_false(group.committing.front().error.has_value());
+  assert_int_equal((group.committed[{"t", 0}]), 3);
+}
+
+static void a_commit_of_a_member_that_was_thrown_out_is_refused(void**) {
+  FakeGroup group(Settings{{"partition.assignment.strategy", "cooperative-sticky"}});
+  group.protocol = "cooperative-sticky";
+  group.join();
+  ++group.generation;
+  group.heartbeat = Code::illegal_generation;
+  const auto outcome = group.commit({{.at = {"t", 0}, .offset = 3}});
+  assert_false(outcome.ok());
+  assert_int_equal(outcome.error().code(), static_cast<int>(Code::illegal_generation));
+  assert_false((group.committed.contains({"t", 0})));
+}
+
+static void a_pattern_is_matched_as_soon_as_a_broker_answers(void**) {
+  FakeGroup group;
+  FakeBroker& broker = group.broker(1);
+  int unanswered = 2;
+  group.assignment = {{"t", 0}};
+  broker.on_frame(MetadataRequest::key, [&](const RequestFrame& frame) {
+    const auto request = decode<MetadataRequest>(frame.body, frame.version());
+    if (!request->topics && unanswered-- > 0) return std::vector<std::byte>{};
+    return FakeBroker::framed(group.metadata(*request), frame.version(), frame.header.correlation_id);
+  });
+  assert_true(group.consumer->subscribe_pattern("t.*").ok());
+  std::string told = group.next(2min);               // request.timeout.ms each, and not metadata.max.age.ms
+  while (told.starts_with("error")) told = group.next(2min);
+  expect(told, "+ t-0");
+  assert_true(group.time.monotonic < 2min);
+}
+
 static void an_asynchronous_commit_comes_back_with_its_tag(void**) {
   FakeGroup group;
   group.join({{"t", 0}});
   group.consumer->commit_later({{.at = {"t", 0}, .offset = 7}}, 42);
   expect(group.next(), "committed t-0@7 #42");
   assert_false(group.batch->failures.front().has_value());
-  group.commit_code = Code::illegal_generation;
+  group.commit_code = Code::offset_metadata_too_large;
   group.consumer->commit_later({{.at = {"t", 0}, .offset = 8}}, 43);
   expect(group.next(), "committed t-0@8 #43");
   assert_true(group.batch->failures.front().has_value());
@@ -342,6 +383,9 @@ int main() {
       cmocka_unit_test(an_idle_member_is_never_late),
       cmocka_unit_test(a_member_that_leaves_records_waiting_makes_room_and_comes_back_with_the_next_poll),
       cmocka_unit_test(a_commit_says_how_it_went),
+      cmocka_unit_test(a_commit_that_a_rebalance_overtakes_is_made_again_in_the_new_generation),
+      cmocka_unit_test(a_commit_of_a_member_that_was_thrown_out_is_refused),
+      cmocka_unit_test(a_pattern_is_matched_as_soon_as_a_broker_answers),
       cmocka_unit_test(an_asynchronous_commit_comes_back_with_its_tag),
       cmocka_unit_test(a_coordinator_that_moves_is_found_again),
       cmocka_unit_test(assigning_by_hand_and_subscribing_exclude_each_other),

@@ -44,12 +44,6 @@ struct FakeCluster : SimulatedWorld {
   }
   FakeBroker& broker(int32_t id) { return *nodes.at(id); }
 
-  std::map<int32_t, std::unique_ptr<FakeBroker>> nodes;
-  std::map<std::string, std::vector<Part>> topics;
-  std::map<std::string, Uuid> ids;
-  int last_id = 0;
-
- private:
   // Views of the answer point at names that live as long as the cluster.
   MetadataResponse metadata(const MetadataRequest& request) {
     static const std::string host = "broker", cluster = "a-cluster";
@@ -62,10 +56,15 @@ struct FakeCluster : SimulatedWorld {
       node.host = host;
       node.port = broker->port();
     }
-    for (const auto& wanted : *request.topics) {
-      const auto found = topics.find(std::string(*wanted.name));
+    std::vector<std::string_view> names;
+    if (request.topics)
+      for (const auto& wanted : *request.topics) names.push_back(*wanted.name);
+    else
+      for (const auto& [name, parts] : topics) names.push_back(name);
+    for (const std::string_view name : names) {
+      const auto found = topics.find(std::string(name));
       auto& topic = response.topics.emplace_back();
-      topic.name = *wanted.name;
+      topic.name = name;
       if (found == topics.end()) {
         topic.error_code = Code::unknown_topic_or_partition;
         continue;
@@ -81,6 +80,12 @@ struct FakeCluster : SimulatedWorld {
     return response;
   }
 
+  std::map<int32_t, std::unique_ptr<FakeBroker>> nodes;
+  std::map<std::string, std::vector<Part>> topics;
+  std::map<std::string, Uuid> ids;
+  int last_id = 0;
+
+ private:
   ProduceResponse produce(int32_t broker, const ProduceRequest& request) {
     ProduceResponse response;
     for (const auto& topic : request.topic_data) {

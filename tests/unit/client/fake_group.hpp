@@ -121,6 +121,7 @@ struct FakeGroup : FakeCluster {
 
   int32_t coordinator = 1;
   int32_t generation = 0;
+  std::string protocol = "range";                    // that the group has chosen
   Partitions assignment;
   bool rebalancing = false;
   Code heartbeat = Code::none, commit_code = Code::none;
@@ -177,7 +178,7 @@ struct FakeGroup : FakeCluster {
       rebalancing = false;
       heartbeat = Code::none;
       response.generation_id = ++generation;
-      response.protocol_name = "range";
+      response.protocol_name = protocol;
       response.leader = "another";
       response.member_id = "m";
     }
@@ -190,7 +191,8 @@ struct FakeGroup : FakeCluster {
       auto& answers = response.topics.emplace_back();
       answers.name = topic.name;
       for (const auto& each : topic.partitions) {
-        const Code code = wrong_broker(id) ? Code::not_coordinator : commit_code;
+        const bool outdated = request.generation_id_or_member_epoch >= 0 && request.generation_id_or_member_epoch != generation;
+        const Code code = wrong_broker(id) ? Code::not_coordinator : outdated ? Code::illegal_generation : commit_code;
         answers.partitions.push_back({each.partition_index, code});
         if (code != Code::none) continue;
         const TopicPartition at{std::string(topic.name), each.partition_index};
