@@ -60,6 +60,7 @@ KQ_HANDLE(kq_config)
 KQ_HANDLE(kq_batch)
 KQ_HANDLE(kq_producer)
 KQ_HANDLE(kq_consumer)
+KQ_HANDLE(kq_share_consumer)
 KQ_HANDLE(kq_group_metadata)
 KQ_HANDLE(kq_admin)
 KQ_HANDLE(kq_request)
@@ -131,12 +132,16 @@ KQ_HANDLE(kq_broker)
 %ignore kq_producer_send_many;
 %ignore kq_producer_poll;
 %ignore kq_consumer_offsets_at;                                   /* list_offsets tells the timestamps too */
+%rename("$ignore", regextarget=1) "^kq_.*_statistics$";          /* Java asks its own tools */
+%rename("$ignore", regextarget=1) "^kq_rows_json$";
+%ignore kq_share_consumer_acknowledge_at;                         /* whole batches are acknowledged, run by run */
 %ignore kq_admin_start;
 %ignore kq_admin_poll;
 %ignore kq_request_bytes;
 %ignore kq_rows_bytes;
 %rename("BatchKind") kq_batch_kind;
 %rename("Event") kq_event;
+%rename("Acknowledge") kq_acknowledge;
 %rename("Option") kq_option;
 %rename("Field") kq_field;
 

@@ -9,6 +9,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -98,5 +102,32 @@ class ExamplesTest {
     List<ConsumerRecord<String, String>> out = read(name + ".out", 1000, new StringDeserializer());
     for (int i = 0; i < out.size(); i++) assertEquals("VALUE-" + i, out.get(i).value());
     assertEquals(1000, out.size());
+  }
+
+  @Test
+  void workQueue() throws InterruptedException {
+    topics(name);
+    try (KqAdmin admin = new KqAdmin(Map.of("bootstrap.servers", broker))) {
+      admin.request("alter_configs").set("resource_type", "group").set("resource", name + "-workers").set("config", "share.auto.offset.reset")
+          .set("value", "earliest").run().get(0).check();
+    }
+    List<String> jobs = new ArrayList<>(List.of("impossible"));
+    for (int i = 0; i < 20; i++) jobs.add("job-" + i);
+    Map<String, List<Integer>> attempts = new ConcurrentHashMap<>();
+    AtomicInteger left = new AtomicInteger(jobs.size());
+    List<Thread> workers = new ArrayList<>();
+    for (int i = 0; i < 3; i++) { // of one partition
+      workers.add(new Thread(() -> WorkQueue.run(broker, name, left, job -> {
+        int attempt = job.deliveryCount().orElseThrow();
+        attempts.computeIfAbsent(job.value(), value -> new CopyOnWriteArrayList<>()).add(attempt);
+        if (job.value().equals("impossible")) throw new WorkQueue.Impossible();
+        if (attempt == 1) throw new IllegalStateException("not today");
+      })));
+      workers.get(i).start();
+    }
+    fill(name, jobs);
+    for (Thread worker : workers) worker.join();
+    assertEquals(Set.copyOf(jobs), attempts.keySet());
+    attempts.forEach((job, counts) -> assertEquals(job.equals("impossible") ? List.of(1) : List.of(1, 2), counts, job));
   }
 }

@@ -183,7 +183,7 @@ int32_t kq_flat_records(const kq_batch* batch, int64_t first, void* buffer, int6
     writer.put(record->partition);
     writer.put(static_cast<int32_t>(record->header_count));
     writer.put(record->leader_epoch);
-    writer.put<int32_t>((turn ? 1 : 0) + 256 * (record->timestamp_type + 1));
+    writer.put<int32_t>((turn ? 1 : 0) + 256 * (record->timestamp_type + 1) + 65536 * record->delivery_count);
     before = record;
   }
   return static_cast<int32_t>(count);

@@ -32,7 +32,7 @@ int32_t kq_flat_deliveries(const kq_batch *batch, int64_t first, void *buffer, i
  *
  *   i64 offset, timestamp_ms, tag      i64 key, value, headers: addresses, the last of kq_header[header_count]
  *   i32 key_len (-1: none), value_len (-1: a tombstone), partition, header_count, leader_epoch
- *   i32 1: of another topic or partition than the row before; plus 256 * (timestamp_type + 1) */
+ *   i32 1: of another topic or partition than the row before; plus 256 * (timestamp_type + 1), plus 65536 * delivery_count */
 int32_t kq_flat_records(const kq_batch *batch, int64_t first, void *buffer, int64_t buffer_len);
 
 /* The topic of a row. */

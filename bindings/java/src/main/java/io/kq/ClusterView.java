@@ -9,6 +9,7 @@ import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** What producers and consumers tell of topics and offsets, asked for by an administration handle with the same settings. */
@@ -32,6 +33,12 @@ final class ClusterView implements AutoCloseable {
     } catch (UnknownTopicOrPartitionException e) {
       return List.of();
     }
+  }
+
+  /** Uuid.ZERO_UUID where it cannot be learnt any more. */
+  Uuid topicId(String topic, long timeoutMillis) {
+    KqAdmin.Row row = run(admin.request("describe_topics").set("topic", topic), timeoutMillis).get(0);
+    return row.error() != null ? Uuid.ZERO_UUID : Uuid.fromString(row.text("topic_id"));
   }
 
   Map<String, List<PartitionInfo>> topics(long timeoutMillis) {

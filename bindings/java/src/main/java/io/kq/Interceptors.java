@@ -52,8 +52,8 @@ final class Interceptors {
     return records;
   }
 
-  static <K, V> void onCommit(List<ConsumerInterceptor<K, V>> all, Map<TopicPartition, OffsetAndMetadata> offsets) {
-    for (ConsumerInterceptor<K, V> each : all) {
+  static void onCommit(List<? extends ConsumerInterceptor<?, ?>> all, Map<TopicPartition, OffsetAndMetadata> offsets) {
+    for (ConsumerInterceptor<?, ?> each : all) {
       try {
         each.onCommit(offsets);
       } catch (Exception e) {

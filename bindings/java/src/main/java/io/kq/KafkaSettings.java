@@ -13,6 +13,7 @@ import org.apache.kafka.common.Configurable;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.types.Password;
+import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.utils.Utils;
 
 /**
@@ -105,6 +106,13 @@ final class KafkaSettings {
     lookedAtBy(value);
     if (value instanceof Configurable configurable) configurable.configure(given);
     return type.cast(value);
+  }
+
+  @SuppressWarnings("unchecked")
+  <T> Deserializer<T> deserializer(String key, boolean isKey) {
+    Deserializer<T> deserializer = instance(key, Deserializer.class);
+    deserializer.configure(given, isKey);
+    return deserializer;
   }
 
   /** An object of the program's own may be configured by keys of its own. */

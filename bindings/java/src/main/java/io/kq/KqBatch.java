@@ -77,7 +77,7 @@ public final class KqBatch implements AutoCloseable {
     memory = used != null ? used.memory() : new Memory();
     if (count > 0) Native.kq_flat_records(batch, 0, rows);
     for (int i = 0; i < count; i++) {
-      if ((rows.getInt(i * Flat.RECORD + Flat.RECORD_KIND) & 1) == 0) continue;
+      if ((rows.getInt(i * Flat.RECORD + Flat.RECORD_KIND) & Flat.KIND_TURN) == 0) continue;
       turns.add(i);
       partitions.add(new TopicPartition(Native.kq_flat_topic(batch, i), rows.getInt(i * Flat.RECORD + Flat.RECORD_PARTITION)));
     }

@@ -40,7 +40,7 @@ final class Unpacking<K, V> {
   private TopicPartition at;
   private List<ConsumerRecord<K, V>> ofPartition;
   private Optional<Integer> epoch = Optional.empty();
-  private Map<TopicPartition, Long> unread;
+  private long end;
   private RecordDeserializationException failure;
 
   Unpacking(Deserializer<K> keys, Deserializer<V> values) {
@@ -49,35 +49,17 @@ final class Unpacking<K, V> {
   }
 
   /**
-   * The records of a batch.  Where one cannot be deserialized they end before it; {@link #unread} then tells where to go on, and
+   * The records of a batch, from a row on.  Where one cannot be deserialized they end before it; {@link #end} then tells its row, and
    * {@link #failure} why.
    */
-  ConsumerRecords<K, V> unpack(long batch) {
+  ConsumerRecords<K, V> unpack(long batch, long first) {
     records = new LinkedHashMap<>();
     next = new HashMap<>();
-    unread = null;
     failure = null;
     at = null;
-    long count = Native.kq_batch_count(batch);
-    for (long first = 0; first < count; ) {
-      int some = Native.kq_flat_records(batch, first, rows);
-      for (int i = 0; i < some; i++) {
-        int row = i * Flat.RECORD;
-        int kind = rows.getInt(row + Flat.RECORD_KIND);
-        if ((kind & 1) != 0) turn(batch, first + i, (int) (count - first - i), row);
-        if (unread != null) {
-          unread.putIfAbsent(at, rows.getLong(row + Flat.RECORD_OFFSET));
-          continue;
-        }
-        try {
-          ofPartition.add(record(row, TIMESTAMP_TYPES[(kind >> 8)]));
-        } catch (RecordDeserializationException e) {
-          failure = e;
-          unread = new HashMap<>(Map.of(at, e.offset()));
-        }
-      }
-      first += some;
-    }
+    ofPartition = null;
+    end = first;
+    for (long count = Native.kq_batch_count(batch); end < count && failure == null; ) unpackSome(batch, count);
     noteNext();
     records.values().removeIf(List::isEmpty);
     ConsumerRecords<K, V> unpacked = new ConsumerRecords<>(records, next);
@@ -86,20 +68,52 @@ final class Unpacking<K, V> {
     return unpacked;
   }
 
-  /** The partitions that were not read to the batch's end, and where to go on; null: all were. */
-  Map<TopicPartition, Long> unread() {
-    return unread;
+  private void unpackSome(long batch, long count) {
+    int some = Native.kq_flat_records(batch, end, rows);
+    for (int i = 0; i < some; i++, end++) {
+      int row = i * Flat.RECORD;
+      int kind = rows.getInt(row + Flat.RECORD_KIND);
+      if ((kind & Flat.KIND_TURN) != 0 || ofPartition == null) turn(batch, end, (int) (count - end), row);
+      try {
+        ofPartition.add(record(row, kind));
+      } catch (RecordDeserializationException e) {
+        failure = e;
+        return;
+      }
+    }
   }
 
+  /** The row that was not unpacked any more. */
+  long end() {
+    return end;
+  }
+
+  /** Null: all went well. */
   RecordDeserializationException failure() {
     return failure;
+  }
+
+  /** Where each partition goes on, of the rows from one on. */
+  static Map<TopicPartition, Long> offsets(long batch, long first) {
+    Map<TopicPartition, Long> offsets = new HashMap<>();
+    forEachRow(batch, (row, partition, offset, tag) -> {
+      if (row >= first) offsets.putIfAbsent(partition, offset);
+    });
+    return offsets;
+  }
+
+  /** The tag of an event, which all of its rows have. */
+  static long tag(long batch) {
+    ByteBuffer row = Flat.rows(1, Flat.RECORD);
+    Native.kq_flat_records(batch, 0, row);
+    return row.getLong(Flat.RECORD_TAG);
   }
 
   interface Row {
     void is(int row, TopicPartition partition, long offset, long tag);
   }
 
-  /** The rows of an event, which has few. */
+  /** The rows of an event, which has few, or of a batch where something went wrong. */
   static void forEachRow(long batch, Row each) {
     int count = (int) Native.kq_batch_count(batch);
     ByteBuffer rows = Flat.rows(Math.max(count, 1), Flat.RECORD);
@@ -125,7 +139,9 @@ final class Unpacking<K, V> {
     next.put(at, new OffsetAndMetadata(last.offset() + 1, last.leaderEpoch(), ""));
   }
 
-  private ConsumerRecord<K, V> record(int row, TimestampType timestampType) {
+  private ConsumerRecord<K, V> record(int row, int kind) {
+    TimestampType timestampType = TIMESTAMP_TYPES[(kind >> Flat.KIND_TIMESTAMP_TYPE) & 0xff];
+    int deliveries = kind >>> Flat.KIND_DELIVERY_COUNT;
     long offset = rows.getLong(row + Flat.RECORD_OFFSET);
     long timestamp = rows.getLong(row + Flat.RECORD_TIMESTAMP);
     int keySize = rows.getInt(row + Flat.RECORD_KEY_LENGTH);
@@ -146,7 +162,7 @@ final class Unpacking<K, V> {
       throw failed(DeserializationExceptionOrigin.VALUE, offset, timestamp, timestampType, keyBytes, valueBytes, headers, e);
     }
     return new ConsumerRecord<>(at.topic(), at.partition(), offset, timestamp, timestampType, keySize, valueSize, key, value, headers,
-        epoch(rows.getInt(row + Flat.RECORD_LEADER_EPOCH)));
+        epoch(rows.getInt(row + Flat.RECORD_LEADER_EPOCH)), deliveries == 0 ? Optional.empty() : Optional.of((short) deliveries));
   }
 
   private Headers headers(long address, int count) {

@@ -29,6 +29,9 @@ public final class Flat {
   public static final int RECORD_HEADER_COUNT = 60;
   public static final int RECORD_LEADER_EPOCH = 64;
   public static final int RECORD_KIND = 68;
+  public static final int KIND_TURN = 1; // of another partition than the row before
+  public static final int KIND_TIMESTAMP_TYPE = 8; // how far to shift
+  public static final int KIND_DELIVERY_COUNT = 16;
 
   public static final int HEADER = 32; // kq_header: key, key_len, value, value_len
 
