@@ -247,13 +247,12 @@ awaitable<void> Cluster::keep_metadata(std::shared_ptr<Cluster> self) {
       self->tell([](ClusterObserver& observer) { observer.metadata_changed(); });
       continue;
     }
-    self->refresh_failed(std::move(refreshed.error()));
-    ++failures;
+    self->refresh_failed(std::move(refreshed.error()), ++failures);
     co_await self->back_off(failures, Instant::max());
   }
 }
 
-void Cluster::refresh_failed(Error error) {
+void Cluster::refresh_failed(Error error, int failures) {
   refresh_asked_ = true;
   if (!last_failure_ || last_failure_->message() != error.message()) logger_.warning("metadata", error.message());
   last_failure_ = std::move(error);
@@ -262,7 +261,8 @@ void Cluster::refresh_failed(Error error) {
     rebootstrap("no broker has answered for too long");
     last_success_ = now;
   }
-  tell([&](ClusterObserver& observer) { observer.metadata_failed(*last_failure_); });
+  // A connection that ends is the ordinary course of things; that the next one fails as well is worth telling.
+  if (failures > 1) tell([&](ClusterObserver& observer) { observer.metadata_failed(*last_failure_); });
 }
 
 awaitable<Status> Cluster::refresh_once() {

@@ -78,7 +78,7 @@ class ClusterObserver {
  public:
   virtual ~ClusterObserver() = default;
   virtual void metadata_changed() {}                              // a refresh has succeeded: perhaps new leaders, topics or nodes
-  virtual void metadata_failed(const Error&) {}                   // it is being tried again
+  virtual void metadata_failed(const Error&) {}                   // more than once in a row; it is being tried again
   virtual void node_up(int32_t /*node*/) {}                       // its data connection can be used
   virtual void node_down(int32_t /*node*/, const Error&) {}       // its data connection ended, or could not be made
 };
@@ -154,7 +154,7 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
 
   static awaitable<void> keep_metadata(std::shared_ptr<Cluster>);
   awaitable<Status> refresh_once();
-  void refresh_failed(Error);
+  void refresh_failed(Error, int failures);
   awaitable<Status> topic_usable_while_wanted(const std::string& name, Instant deadline);
   void adopt(const MetadataResponse&);
   void adopt_bootstrap_link(const Node&);
