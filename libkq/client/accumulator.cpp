@@ -19,6 +19,7 @@ uint64_t next_random(std::atomic<uint64_t>& state) {
   return z ^ (z >> 31);
 }
 
+constexpr size_t partitions_weighed_at_a_switch = 64;  // on the average: of a topic with more, the table serves for several switches
 constexpr size_t summed_at_once = 6 << 10;             // what the first cache holds easily, and enough for three streams
 
 size_t bytes_needed(const Outbound& record) {
@@ -178,6 +179,7 @@ void Accumulator::close_open(Slot& slot) {
   slot.opened.store(no_batch, std::memory_order_relaxed);
   std::lock_guard hold(slot.full_lock);
   slot.full.push_back(std::exchange(slot.open, nullptr));
+  slot.full_count.store(static_cast<uint32_t>(slot.full.size()), std::memory_order_relaxed);
 }
 
 Sending Accumulator::open_batch(Slot& slot, size_t need) {
@@ -201,11 +203,33 @@ Sending Accumulator::open_batch(Slot& slot, size_t need) {
 }
 
 void Accumulator::next_keyless(Topic& topic, const Slots& slots) {
-  const auto count = static_cast<uint32_t>(slots.size());
-  const uint32_t now = topic.keyless.load(std::memory_order_relaxed);
-  // Another one than now, all alike.
-  const auto step = 1 + static_cast<uint32_t>(next_random(random_state_) % (count - 1));
-  topic.keyless.store((now + step) % count, std::memory_order_relaxed);
+  std::lock_guard hold(topic.loads_lock);
+  if (topic.loads_uses == 0) {
+    weigh_partitions(topic.loads, slots);
+    topic.loads_uses = 1 + slots.size() / partitions_weighed_at_a_switch;
+  }
+  --topic.loads_uses;
+  topic.keyless.store(topic.loads.pick(next_random(random_state_)), std::memory_order_relaxed);
+}
+
+// Those that have a leader, if any has; and whose leader takes what there is, if any does.
+void Accumulator::weigh_partitions(PartitionLoads& loads, const Slots& slots) const {
+  const bool patient = !options_.adaptive || options_.availability_timeout == Duration::zero();
+  const Instant waits_too_long = patient ? Instant::min() : Clock::now() - options_.availability_timeout;
+  enum Choice { led_by_who_takes, led, any };
+  loads.clear();
+  for (const Choice choice : {led_by_who_takes, led, any}) {
+    for (const Slot* slot : slots) {
+      const NodeLoad* const leader = slot->lane->leader_load.load(std::memory_order_acquire);
+      if (choice != any && !leader) continue;
+      if (choice == led_by_who_takes && leader->waiting_since.load(std::memory_order_relaxed) < waits_too_long) continue;
+      const bool open = slot->opened.load(std::memory_order_relaxed) != no_batch;
+      const uint32_t queued = slot->full_count.load(std::memory_order_relaxed) + slot->lane->queued.load(std::memory_order_relaxed) + open;
+      loads.add(static_cast<uint32_t>(slot->lane->partition), options_.adaptive && choice == led_by_who_takes ? queued : 0);
+    }
+    if (!loads.empty()) break;
+  }
+  loads.weigh();
 }
 
 void Accumulator::list(Slot& slot) {
@@ -218,8 +242,8 @@ void Accumulator::list(Slot& slot) {
 // The loop takes what is listed after each answer too.  (It has counted that answer by then, so whoever sees the old count here
 // was listed before it looked.)
 void Accumulator::tell(const Slot& full) {
-  const std::atomic<int>* in_flight = full.lane->leader_in_flight.load(std::memory_order_acquire);
-  if (in_flight && in_flight->load(std::memory_order_seq_cst) >= options_.busy_from) return;
+  const NodeLoad* const leader = full.lane->leader_load.load(std::memory_order_acquire);
+  if (leader && leader->in_flight.load(std::memory_order_seq_cst) >= options_.busy_from) return;
   wake_once();
 }
 
@@ -401,6 +425,7 @@ void Accumulator::take_full(Slot& slot, std::vector<BatchRef>& out) {
   std::lock_guard hold(slot.full_lock);
   for (BatchRef& batch : slot.full) out.push_back(std::move(batch));
   slot.full.clear();
+  slot.full_count.store(0, std::memory_order_relaxed);
 }
 
 std::optional<Instant> Accumulator::deadline() const {

@@ -13,6 +13,7 @@
 
 #include "libkq/base/random.hpp"
 #include "libkq/client/biased_lock.hpp"
+#include "libkq/client/partition_loads.hpp"
 #include "libkq/client/producer_batch.hpp"
 #include "libkq/client/sender.hpp"
 #include "libkq/client/spin_lock.hpp"
@@ -36,6 +37,8 @@ struct AccumulatorOptions {
   size_t record_bytes_max = 1 << 20;
   Duration linger{5ms};
   bool crc32_keys = false;                           // as librdkafka places keys, instead of as Java does
+  bool adaptive = true;                              // records without a key go rather where less is queued
+  Duration availability_timeout{0};                  // ... and not to a broker that has taken nothing for so long; zero: to any
   bool notes = true;                                 // tags and timestamps, for deliveries
   // Records without a timestamp read the clock once for so many of a batch: no batch is open for longer than it lingers, which is not
   // much more than a tick of that clock.  A power of two; 1 where batches linger for long.
@@ -96,6 +99,7 @@ class Accumulator {
     std::atomic<Instant> opened{no_batch};           // when the open batch was
     SpinLock full_lock;
     std::vector<BatchRef> full;
+    std::atomic<uint32_t> full_count{0};
     std::atomic<bool> listed{false};                 // taken back before the loop looks
     Slot* next_listed = nullptr;
     // The loop's.
@@ -110,6 +114,9 @@ class Accumulator {
     const char* const text = name->c_str();
     std::atomic<const Slots*> slots{nullptr};        // replaced as a whole; the old ones are kept
     std::atomic<uint32_t> keyless{0};                // where records without a key go at the moment
+    std::mutex loads_lock;                           // for the next two
+    PartitionLoads loads;                            // where they may go next
+    size_t loads_uses = 0;                           // how often the table serves before it is made anew
     std::vector<std::unique_ptr<const Slots>> kept;
     std::vector<std::unique_ptr<Slot>> owned;
     mutable std::atomic<bool> asked{false};          // somebody wants it, and the cluster has not said anything since
@@ -132,6 +139,7 @@ class Accumulator {
   Sending open_batch(Slot&, size_t need);
   bool encode(ProducerBatch&, const Outbound&) const;
   void next_keyless(Topic&, const Slots&);
+  void weigh_partitions(PartitionLoads&, const Slots&) const;
   void list(Slot&);
   void tell(const Slot& full);
   void tell_opened();

@@ -184,7 +184,7 @@ Status Config::settle(Role role) {
     return clash("security.protocol: this version of kq speaks PLAINTEXT alone; TLS and SASL are not there yet");
   if (reconnect_backoff > reconnect_backoff_max) reconnect_backoff_max = reconnect_backoff;
   if (retry_backoff > retry_backoff_max) retry_backoff_max = retry_backoff;
-  if (recovery == Recovery::none) rebootstrap_after = Duration::zero();
+  if (recovery == Recovery::none) rebootstrap_after = Duration::max();
   if (role == Role::consumer) return settle_consumer();
   if (role != Role::producer) return {};
 

@@ -17,6 +17,7 @@ enum class Acks : int8_t { all, none, leader };
 enum class GroupProtocol : int8_t { classic, consumer };
 enum class Compression : int8_t { none, gzip, snappy, lz4, zstd };
 enum class DeliveryReport : int8_t { all, errors, none };
+enum class DnsLookup : int8_t { use_all_dns_ips, resolve_canonical_bootstrap_servers_only };
 enum class Isolation : int8_t { read_uncommitted, read_committed };
 enum class Partitioner : int8_t { murmur2_random, consistent_random };
 enum class Recovery : int8_t { rebootstrap, none };

@@ -11,7 +11,7 @@ namespace kq::client {
 template <class Client>
 bool end_client(Driver& driver, const std::shared_ptr<Client>& client, std::shared_ptr<Cluster>& cluster) {
   constexpr int turns_max = 1000;
-  constexpr long cluster_owners = 2;                 // the client, which its handle keeps for calls that come late, and `cluster`
+  constexpr long cluster_owners = 2;  // the client, which its handle keeps for calls that come late, and `cluster`
   bool over = false;
   driver.run([&] {
     client->close();

@@ -31,6 +31,8 @@ AccumulatorOptions accumulator_options(const Config& config) {
   options.record_bytes_max = static_cast<size_t>(config.request_bytes_max);
   options.linger = config.linger;
   options.crc32_keys = config.partitioner == Partitioner::consistent_random;
+  options.adaptive = config.adaptive_partitioning;
+  options.availability_timeout = config.partition_availability;
   options.notes = config.delivery_report != DeliveryReport::none;
   if (config.linger <= short_linger) options.stamped_at_once = 8;
   options.sums = config.compression == Compression::none;

@@ -50,6 +50,7 @@ void Sender::on(const Ready& event) {
     batch->serial = lane.next_serial += serial_step;
     batch->serial_span = serial_step;
     lane.waiting.push_back(batch);
+    note_queue(lane);
     // Batches of several partitions come nearly in the order of their age.
     auto place = by_age_.end();
     while (place != by_age_.begin() && std::prev(place)->opened > batch->opened) --place;
@@ -68,7 +69,7 @@ void Sender::on(const LeaderIs& event) {
   }
   lane.leader = event.leader;
   lane.leader_epoch = event.leader_epoch;
-  lane.leader_in_flight.store(lane.leader < 0 ? nullptr : &nodes_[lane.leader].in_flight, std::memory_order_release);
+  lane.leader_load.store(lane.leader < 0 ? nullptr : &nodes_[lane.leader].load, std::memory_order_release);
   if (moved) lane.not_before = {};                     // what was refused by the old leader need not wait (KIP-951)
   if (lane.leader < 0 && !lane.waiting.empty()) refresh();
   list(lane);
@@ -212,21 +213,31 @@ void Sender::refresh() {
 }
 
 void Sender::drain() {
-  for (auto& [id, node] : nodes_)
+  for (auto& [id, node] : nodes_) {
+    const bool takes = node.ready.empty() || (node.up && node.load.in_flight < options_.in_flight_max);
+    note_waiting(node.load, !takes);
     if (!node.ready.empty()) drain_node(id, node);
+  }
 }
+
+void Sender::note_waiting(NodeLoad& load, bool waits) const {
+  const bool waited = load.waiting_since.load(std::memory_order_relaxed) != NodeLoad::nothing_waits;
+  if (waits != waited) load.waiting_since.store(waits ? now_ : NodeLoad::nothing_waits, std::memory_order_relaxed);
+}
+
+void Sender::note_queue(Lane& lane) { lane.queued.store(static_cast<uint32_t>(lane.waiting.size()), std::memory_order_relaxed); }
 
 void Sender::drain_node(int32_t id, Node& node) {
   if (!node.up) {
     if (!std::exchange(node.connecting, true)) actions_.push_back(Connect{id});
     return;
   }
-  while (node.in_flight < options_.in_flight_max) {
+  while (node.load.in_flight < options_.in_flight_max) {
     Request request{id, {}};
     if (!fill(request, node)) return;
     const uint64_t number = next_request_++;
     Request& kept = requests_.emplace(number, std::move(request)).first->second;
-    ++node.in_flight;
+    ++node.load.in_flight;
     actions_.push_back(Produce{number, id, kept.batches, now_ + options_.request_timeout});
   }
 }
@@ -296,6 +307,7 @@ bool Sender::may_send_numbered(Lane& lane) {
 void Sender::take_front(Lane& lane, Request& request) {
   BatchRef batch = std::move(lane.waiting.front());
   lane.waiting.pop_front();
+  note_queue(lane);
   if (options_.idempotence && batch->sequence == no_sequence) {
     batch->producer_id = lane.producer_id;
     batch->producer_epoch = lane.producer_epoch;
@@ -323,7 +335,7 @@ std::optional<Sender::Request> Sender::retire(uint64_t number) {
   if (found == requests_.end()) return std::nullopt;
   Request request = std::move(found->second);
   requests_.erase(found);
-  --nodes_[request.node].in_flight;
+  --nodes_[request.node].load.in_flight;
   for (const BatchRef& batch : request.batches) {
     batch->in_flight = false;
     leave(batch->lane->in_flight, batch.get());
@@ -413,6 +425,7 @@ void Sender::come_back(const BatchRef& batch, Error why, bool back_off) {
   if (batch->attempts > options_.retries) return give_up(batch, std::move(why));
   batch->last_error = std::move(why);
   insert_by_serial(lane.waiting, batch);
+  note_queue(lane);
   if (back_off && lane.waiting.front() == batch) lane.not_before = now_ + options_.retry.after(batch->attempts, random_);
   list(lane);
 }
@@ -474,6 +487,7 @@ void Sender::split(const BatchRef& batch) {
     by_age_.insert(place, *part);
     insert_by_serial(lane.waiting, part);
   }
+  note_queue(lane);
   by_age_.erase(place);
   batch->finished = true;                              // its records live on in the parts
   actions_.push_back(Split{batch});
@@ -529,6 +543,7 @@ void Sender::expire() {
 void Sender::give_up(const BatchRef& batch, Error why) {
   Lane& lane = *batch->lane;
   if (!batch->in_flight) leave(lane.waiting, batch.get());
+  note_queue(lane);
   if (batch->sequence != no_sequence && !batch->renumbered) {
     if (!batch->outcome_unknown && !batch->in_flight) return not_written(batch, std::move(why));
     lane.unresolved = true;

@@ -31,6 +31,14 @@ struct SenderOptions {
   uint64_t seed = 1;                                  // of the jitter
 };
 
+// How busy a broker is.  The sender's; any thread may look.
+struct NodeLoad {
+  static constexpr Instant nothing_waits = Instant::max();
+
+  std::atomic<int> in_flight{0};                      // requests
+  std::atomic<Instant> waiting_since{nothing_waits};  // batches are ready for it, and it could take none: it is not connected, or full
+};
+
 // A partition as the sender sees it: what is to go there, in order, and how it is numbered.
 //
 //   waiting     3' 4' 5 6     to be sent; those that were sent before (') stand in front
@@ -48,7 +56,8 @@ struct Lane {
   int32_t leader = -1;
   int32_t leader_epoch = -1;
 
-  std::atomic<const std::atomic<int>*> leader_in_flight{nullptr};   // requests; any thread may look
+  std::atomic<const NodeLoad*> leader_load{nullptr};  // any thread may look, as at the next; null: there is no leader
+  std::atomic<uint32_t> queued{0};                    // batches that are waiting
 
   std::deque<BatchRef> waiting;
   std::deque<BatchRef> in_flight;
@@ -116,7 +125,7 @@ class Sender {
   struct Node {
     bool up = false;
     bool connecting = false;
-    std::atomic<int> in_flight{0};
+    NodeLoad load;
     std::deque<Lane*> ready;
     std::optional<Error> failure;                     // why it is down
   };
@@ -149,6 +158,8 @@ class Sender {
   bool may_send(Lane&);
   bool may_send_numbered(Lane&);
   void take_front(Lane&, Request&);
+  void note_waiting(NodeLoad&, bool waits) const;
+  static void note_queue(Lane&);
   void wake_sleepers();
   void ask_for_producer_id();
 

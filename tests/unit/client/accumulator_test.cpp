@@ -190,18 +190,79 @@ static void records_without_a_key_stay_together_for_a_batch(void**) {
   Desk desk(4, small_batches());
   const std::string value(100, 'v');
   std::map<int32_t, int> records;
-  int32_t last = -1;
   for (int i = 0; i < 4000; ++i) {
     assert_true(desk.send(value) == Sending::sent);
     desk.collect();
     for (const BatchRef& batch : desk.taken) {
-      assert_true(batch->partition != last);
-      last = batch->partition;
+      assert_true(batch->builder.size() > 900);
       records[batch->partition] += batch->count();
     }
     desk.finish_all();
   }
+  assert_int_equal(records.size(), 4);
   for (const auto& [partition, count] : records) assert_in_range(count, 800, 1200);
+}
+
+/* How many of `batches` full batches of records without a key each partition gets. */
+static std::map<int32_t, int> keyless_batches(Desk& desk, int batches) {
+  std::map<int32_t, int> counts;
+  const std::string value(900, 'v');                 // one fills a batch
+  for (int i = 0; i < batches; ++i) {
+    assert_true(desk.send(value) == Sending::sent);
+    desk.collect();
+    for (const BatchRef& batch : desk.taken) ++counts[batch->partition];
+    desk.finish_all();
+  }
+  return counts;
+}
+
+static void records_without_a_key_go_where_less_is_queued(void**) {
+  Desk desk(2, small_batches());
+  NodeLoad broker;
+  desk.accumulator.each_lane([&](Lane& lane) {
+    lane.leader_load = &broker;
+    lane.queued = lane.partition == 0 ? 99 : 0;
+  });
+  auto counts = keyless_batches(desk, 2000);
+  assert_in_range(counts[0], 1, 80);                 // about 1 of 100
+
+  AccumulatorOptions alike = small_batches();
+  alike.adaptive = false;
+  Desk other(2, alike);
+  other.accumulator.each_lane([&](Lane& lane) {
+    lane.leader_load = &broker;
+    lane.queued = lane.partition == 0 ? 99 : 0;
+  });
+  counts = keyless_batches(other, 2000);
+  assert_in_range(counts[0], 900, 1100);
+}
+
+static void records_without_a_key_go_where_there_is_a_leader(void**) {
+  Desk desk(4, small_batches());
+  NodeLoad broker;
+  desk.accumulator.each_lane([&](Lane& lane) { lane.leader_load = lane.partition < 2 ? &broker : nullptr; });
+  keyless_batches(desk, 2);                          // where they went before that was known
+  const auto counts = keyless_batches(desk, 200);
+  assert_int_equal(counts.size(), 2);
+  assert_true(counts.contains(0) && counts.contains(1));
+}
+
+static void records_without_a_key_avoid_a_broker_that_takes_nothing_for_too_long(void**) {
+  AccumulatorOptions options = small_batches();
+  options.availability_timeout = 1s;
+  Desk desk(2, options);
+  NodeLoad slow, quick;
+  desk.accumulator.each_lane([&](Lane& lane) { lane.leader_load = lane.partition == 0 ? &slow : &quick; });
+  slow.waiting_since = Clock::now();
+  desk.time.monotonic += 1s;
+  assert_true(keyless_batches(desk, 200).contains(0));          // not yet
+  desk.time.monotonic += 1ms;
+  keyless_batches(desk, 2);
+  assert_false(keyless_batches(desk, 200).contains(0));
+  quick.waiting_since = Clock::now() - 2s;                      // none is better than the other
+  assert_int_equal(keyless_batches(desk, 200).size(), 2);
+  quick.waiting_since = slow.waiting_since = NodeLoad::nothing_waits;
+  assert_int_equal(keyless_batches(desk, 200).size(), 2);
 }
 
 static void slow_records_without_a_key_move_on_as_well(void**) {
@@ -356,6 +417,9 @@ int main() {
       cmocka_unit_test(keys_go_where_java_sends_them),
       cmocka_unit_test(a_given_partition_is_obeyed_or_refused),
       cmocka_unit_test(records_without_a_key_stay_together_for_a_batch),
+      cmocka_unit_test(records_without_a_key_go_where_less_is_queued),
+      cmocka_unit_test(records_without_a_key_go_where_there_is_a_leader),
+      cmocka_unit_test(records_without_a_key_avoid_a_broker_that_takes_nothing_for_too_long),
       cmocka_unit_test(slow_records_without_a_key_move_on_as_well),
       cmocka_unit_test(full_memory_is_said_and_ends_the_lingering),
       cmocka_unit_test(unpolled_deliveries_stop_new_batches),

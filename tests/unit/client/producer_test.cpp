@@ -120,6 +120,83 @@ static void a_leader_that_moved_is_followed(void**) {
   assert_string_equal(scene.stored(0).c_str(), "a b ");
 }
 
+/* KIP-951: who refuses says who leads now and where that is, so neither metadata nor a back-off stands between. */
+static void a_refusal_that_names_the_new_leader_leads_there_at_once(void**) {
+  Scene scene;
+  FakeBroker other(scene, 9002);                     // no metadata has told of it
+  std::string heard;
+  other.on<ProduceRequest>([&](const ProduceRequest& request) {
+    ProduceResponse response;
+    auto& topic = response.responses.emplace_back();
+    topic.topic_id = request.topic_data.front().topic_id;
+    topic.partition_responses.emplace_back().base_offset = 7;
+    BatchReader reader;
+    Block plain;
+    if (reader.open(BatchView(request.topic_data.front().partition_data.front().records->bytes), plain))
+      for (RecordView record; reader.next(record);) heard += as_text(record.value);
+    return response;
+  });
+  scene.send("a", 1);
+  scene.flush();
+  assert_string_equal(scene.poll().c_str(), "1@0 ");
+  scene.broker(1).on<ProduceRequest>([&](const ProduceRequest& request) {
+    static const std::string host = "broker";
+    ProduceResponse response;
+    auto& topic = response.responses.emplace_back();
+    topic.topic_id = request.topic_data.front().topic_id;
+    auto& partition = topic.partition_responses.emplace_back();
+    partition.error_code = Code::not_leader_or_follower;
+    partition.current_leader.leader_id = 2;
+    partition.current_leader.leader_epoch = 5;
+    auto& node = response.node_endpoints.emplace_back();
+    node.node_id = 2;
+    node.host = host;
+    node.port = 9002;
+    return response;
+  });
+  const size_t asked = scene.broker(1).requests(MetadataRequest::key);
+  const Instant begun = Clock::now();
+  scene.send("b", 2);
+  scene.flush();
+  assert_string_equal(scene.poll().c_str(), "2@7 ");
+  assert_string_equal(heard.c_str(), "b");
+  assert_int_equal(scene.broker(1).requests(MetadataRequest::key), asked);
+  assert_true(Clock::now() - begun < 100ms);         // simulated: no back-off
+}
+
+static void a_batch_that_the_broker_finds_too_large_arrives_in_parts(void**) {
+  Scene scene;
+  scene.send("first");
+  scene.flush();
+  scene.poll();
+  size_t refused = 0;
+  scene.broker(1).on_frame(ProduceRequest::key, [&](const RequestFrame& frame) {
+    const auto request = decode<ProduceRequest>(frame.body, frame.version());
+    const auto& topic = request->topic_data.front();
+    const auto& data = topic.partition_data.front();
+    ProduceResponse response;
+    auto& answers = response.responses.emplace_back();
+    answers.topic_id = topic.topic_id;
+    auto& answer = answers.partition_responses.emplace_back();
+    answer.index = data.index;
+    auto& part = scene.topics["t"].front();
+    if (BatchView(data.records->bytes).count() > 3) {
+      ++refused;
+      answer.error_code = Code::message_too_large;
+    } else {
+      answer.base_offset = part.end;
+      part.end += BatchView(data.records->bytes).count();
+      part.batches.emplace_back(data.records->bytes.begin(), data.records->bytes.end());
+    }
+    return FakeBroker::framed(response, frame.version(), frame.header.correlation_id);
+  });
+  for (uint64_t tag = 1; tag <= 10; ++tag) scene.send(std::to_string(tag), tag);
+  scene.flush();
+  assert_string_equal(scene.poll().c_str(), "1@1 2@2 3@3 4@4 5@5 6@6 7@7 8@8 9@9 10@10 ");
+  assert_string_equal(scene.stored(0).c_str(), "first 1 2 3 4 5 6 7 8 9 10 ");
+  assert_int_equal(refused, 3);                      // ten, and twice five
+}
+
 /* Connections break all the time; every record is there once, in order. */
 static void broken_connections_lose_and_repeat_nothing(void**) {
   Scene scene(2, {{"linger.ms", "1"}});
@@ -230,6 +307,8 @@ int main() {
       cmocka_unit_test(every_codec_arrives),
       cmocka_unit_test(a_record_can_wait_for_its_topic),
       cmocka_unit_test(a_leader_that_moved_is_followed),
+      cmocka_unit_test(a_refusal_that_names_the_new_leader_leads_there_at_once),
+      cmocka_unit_test(a_batch_that_the_broker_finds_too_large_arrives_in_parts),
       cmocka_unit_test(broken_connections_lose_and_repeat_nothing),
       cmocka_unit_test(a_broker_that_is_gone_fails_records_in_time_and_says_why),
       cmocka_unit_test(a_full_buffer_frees_itself),

@@ -103,6 +103,43 @@ void leader_moves_in_flight(void**) {
                  "[12ms] t-0 x1 @0\n");
 }
 
+/* What the accumulator weighs partitions by (KIP-794). */
+void what_waits_for_a_broker_can_be_seen(void**) {
+  Script script(SenderOptions{.in_flight_max = 1});
+  script.ready();
+  const Lane& lane = script.lane("t", 0);
+  const NodeLoad& broker = *lane.leader_load.load();
+  script.send("t", 0);
+  assert_int_equal(broker.in_flight, 1);
+  assert_int_equal(lane.queued, 0);
+  assert_true(broker.waiting_since.load() == NodeLoad::nothing_waits);
+  script.at(10ms);
+  script.send("t", 0);
+  script.send("t", 0);
+  assert_int_equal(lane.queued, 2);
+  assert_true(broker.waiting_since.load() == Instant(10ms));       // as many are in flight as may be
+  script.at(20ms);
+  script.tick();
+  assert_true(broker.waiting_since.load() == Instant(10ms));
+  script.answer(1, {});
+  assert_int_equal(lane.queued, 1);
+  script.answer(2, {});
+  assert_int_equal(lane.queued, 0);
+  assert_true(broker.waiting_since.load() == NodeLoad::nothing_waits);
+  script.at(30ms);
+  script.down(1, "gone");
+  script.lose(3);
+  script.at(1s);
+  script.tick();
+  assert_int_equal(lane.queued, 1);
+  assert_true(broker.waiting_since.load() == Instant(30ms));
+  script.up(1);
+  assert_int_equal(lane.queued, 0);
+  assert_true(broker.waiting_since.load() == NodeLoad::nothing_waits);
+  script.led("t", 0, -1, -1);
+  assert_null(lane.leader_load.load());
+}
+
 /* KIP-951: the answer says who leads now, so nobody has to be asked. */
 void an_answer_that_names_the_new_leader_saves_the_question(void**) {
   Script script;
@@ -492,6 +529,7 @@ void a_purge_leaves_what_is_in_flight(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
+      cmocka_unit_test(what_waits_for_a_broker_can_be_seen),
       cmocka_unit_test(nothing_is_sent_before_there_is_an_id_a_leader_and_a_connection),
       cmocka_unit_test(sequences_count_records_and_five_requests_are_in_flight),
       cmocka_unit_test(a_leader_that_does_not_know_the_producer_gets_one_batch_first),

@@ -209,6 +209,65 @@ static void errors_of_offsets_are_told_apart(void**) {
   }
 }
 
+/* Every request's errors, as Kafka's own client has them (TransactionManager): "" is tried again.  What is refused before there was a
+ * transaction can be tried again by the application, where Kafka's gives up. */
+static void errors_are_retried_abort_or_are_fatal_by_request(void**) {
+  enum class Asks { init, partitions, group, offsets, end };
+  struct Case {
+    Code code;
+    const char *init, *partitions, *group, *offsets, *end;
+  };
+  static constexpr Case cases[] = {
+      {Code::coordinator_load_in_progress, "", "", "", "", ""},
+      {Code::coordinator_not_available, "", "", "", "", ""},
+      {Code::not_coordinator, "", "", "", "", ""},
+      {Code::concurrent_transactions, "", "", "", "", ""},
+      {Code::network_exception, "", "", "", "", ""},
+      {Code::unknown_topic_or_partition, "", "", "", "", ""},
+      {Code::producer_fenced, "fatal 90", "fatal 90", "fatal 90", "fatal 90", "fatal 90"},
+      {Code::invalid_producer_epoch, "fatal 90", "fatal 90", "fatal 90", "fatal 90", "fatal 90"},
+      {Code::transaction_abortable, "abort 120", "abort 120", "abort 120", "abort 120", "abort 120"},
+      {Code::transactional_id_authorization_failed, "refused 53", "fatal 53", "fatal 53", "fatal 53", "fatal 53"},
+      {Code::cluster_authorization_failed, "refused 31", "fatal 31", "fatal 31", "fatal 31", "fatal 31"},
+      {Code::invalid_producer_id_mapping, "fatal 49", "abort 49", "abort 49", "abort 49", "abort 49"},
+      {Code::unknown_producer_id, "fatal 59", "abort 59", "abort 59", "abort 59", "abort 59"},
+      {Code::invalid_txn_state, "fatal 48", "fatal 48", "fatal 48", "fatal 48", "fatal 48"},
+      {Code::topic_authorization_failed, "fatal 29", "abort 29", "fatal 29", "fatal 29", "fatal 29"},
+      {Code::group_authorization_failed, "abort 30", "abort 30", "abort 30", "abort 30", "abort 30"},
+      {Code::unsupported_for_message_format, "fatal 43", "fatal 43", "fatal 43", "fatal 43", "fatal 43"},
+      {Code::unknown_server_error, "fatal -1", "fatal -1", "fatal -1", "fatal -1", "fatal -1"},
+  };
+  for (const Case& each : cases) {
+    for (const Asks asks : {Asks::init, Asks::partitions, Asks::group, Asks::offsets, Asks::end}) {
+      Desk desk(asks == Asks::offsets ? 2 : 1);
+      if (asks != Asks::init) desk.begun();
+      switch (asks) {
+        case Asks::init: desk.call(Operation::begin); break;
+        case Asks::partitions:
+          desk.happens(Transaction::Wants{&desk.lane});
+          desk.call(Operation::commit);
+          desk.happens(Transaction::Settled{});
+          break;
+        case Asks::group:
+        case Asks::offsets: desk.call(Operation::send_offsets); break;
+        case Asks::end:
+          desk.happens(Transaction::Wants{&desk.lane});
+          desk.answer_each({Code::none});
+          desk.call(Operation::commit);
+          desk.happens(Transaction::Settled{});
+          break;
+      }
+      desk.done();
+      if (asks == Asks::partitions || asks == Asks::offsets) desk.answer_each({each.code});
+      else desk.answer(each.code);
+      const char* const expected[] = {each.init, each.partitions, each.group, each.offsets, each.end};
+      const std::string outcome = *expected[static_cast<int>(asks)] ? std::string(expected[static_cast<int>(asks)]) + "; " : "";
+      const std::string told = desk.done();
+      if (told != outcome) fail_msg("%s of request %d: '%s', not '%s'", name_of(each.code), static_cast<int>(asks), told.c_str(), outcome.c_str());
+    }
+  }
+}
+
 static void who_may_not_begin_can_try_again(void**) {
   Desk desk;
   desk.call(Operation::begin);
@@ -260,6 +319,7 @@ int main() {
       cmocka_unit_test(version_1_raises_the_epoch_after_an_error),
       cmocka_unit_test(a_fenced_producer_is_finished),
       cmocka_unit_test(errors_of_offsets_are_told_apart),
+      cmocka_unit_test(errors_are_retried_abort_or_are_fatal_by_request),
       cmocka_unit_test(who_may_not_begin_can_try_again),
       cmocka_unit_test(a_forgotten_id_is_renewed_without_an_end),
       cmocka_unit_test(a_call_that_was_late_is_taken_up_again),
