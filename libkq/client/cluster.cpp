@@ -37,6 +37,7 @@ Result<ClusterOptions> ClusterOptions::from(const Config& config) {
     options.bootstrap.push_back(std::move(*address));
   }
   options.connection.client_id = config.client_id;
+  options.canonical_bootstrap = config.dns_lookup == DnsLookup::resolve_canonical_bootstrap_servers_only;
   options.setup_timeout = config.setup_timeout;
   options.request_timeout = config.request_timeout;
   options.metadata_max_age = config.metadata_max_age;
@@ -66,7 +67,7 @@ Error Cluster::closed_error() const { return {own_code::closed, "the handle is c
 // ---- life -------------------------------------------------------------------------------------------------------------------
 
 Cluster::Cluster(Loop& loop, Network& network, Logger& logger, ClusterOptions options)
-    : loop_(loop), network_(network), logger_(logger), options_(std::move(options)),
+    : loop_(loop), network_(network), names_(dynamic_cast<Names*>(&network)), logger_(logger), options_(std::move(options)),
       random_(options_.seed ? options_.seed : system_random_u64()), work_(loop.context()) {}
 
 Cluster::~Cluster() = default;
@@ -77,7 +78,9 @@ std::shared_ptr<Cluster> Cluster::make(Loop& loop, Network& network, Logger& log
 
 void Cluster::start() {
   last_success_ = Clock::now();
-  next_bootstrap_ = options_.bootstrap.empty() ? 0 : random_.below(options_.bootstrap.size());
+  bootstrap_ = options_.bootstrap;
+  bootstrap_resolved_ = !options_.canonical_bootstrap || !names_;
+  next_bootstrap_ = random_.below(std::max<size_t>(1, bootstrap_.size()));
   refresh_asked_ = true;
   loop_.spawn(keep_metadata(shared_from_this()));
 }
@@ -257,7 +260,7 @@ void Cluster::refresh_failed(Error error, int failures) {
   if (!last_failure_ || last_failure_->message() != error.message()) logger_.warning("metadata", error.message());
   last_failure_ = std::move(error);
   const Instant now = Clock::now();
-  if (options_.rebootstrap_after > Duration::zero() && now - last_success_ > options_.rebootstrap_after) {
+  if (now - last_success_ > options_.rebootstrap_after) {
     rebootstrap("no broker has answered for too long");
     last_success_ = now;
   }
@@ -267,6 +270,7 @@ void Cluster::refresh_failed(Error error, int failures) {
 
 awaitable<Status> Cluster::refresh_once() {
   const Instant deadline = Clock::now() + options_.request_timeout;
+  if (!bootstrap_resolved_) co_await resolve_bootstrap();
   auto connection = co_await connect(any_node, Channel::control, deadline);
   if (!connection) co_return std::move(connection.error());
   MetadataRequest request;
@@ -279,7 +283,7 @@ awaitable<Status> Cluster::refresh_once() {
   auto reply = co_await held->request(request, deadline);
   if (!reply) co_return std::move(reply.error());
   if (closed_) co_return closed_error();
-  if (reply->message.error_code == Code::rebootstrap_required) rebootstrap("the broker asked for it");
+  if (reply->message.error_code == Code::rebootstrap_required && options_.rebootstraps()) rebootstrap("the broker asked for it");
   if (reply->message.error_code != Code::none) co_return cluster_detail::told("metadata", reply->message.error_code, held->address());
   if (reply->message.brokers.empty())
     co_return Error{own_code::transport, held->address().text() + " knows of no broker yet", Verdict::retry};
@@ -308,9 +312,9 @@ void Cluster::adopt(const MetadataResponse& metadata) {
 
 // A connection that was made by a bootstrap address serves as the node's own.
 void Cluster::adopt_bootstrap_link(const Node& node) {
-  for (size_t i = 0; i < options_.bootstrap.size(); ++i) {
+  for (size_t i = 0; i < bootstrap_.size(); ++i) {
     const auto found = links_.find({bootstrap_id(i), Channel::control});
-    if (found == links_.end() || !found->second->usable() || options_.bootstrap[i] != node.address) continue;
+    if (found == links_.end() || !found->second->usable() || bootstrap_[i] != node.address) continue;
     auto& own = links_[{node.id, Channel::control}];
     if (own && (own->usable() || own->making)) continue;
     own = found->second;
@@ -346,7 +350,23 @@ void Cluster::adopt_topic(const MetadataResponse::MetadataResponseTopic& news) {
 void Cluster::rebootstrap(std::string_view why) {
   logger_.info("metadata", "starting again from bootstrap.servers: " + std::string(why));
   for (const auto& [id, node] : std::exchange(nodes_, {})) drop_links(id, "the client starts again from bootstrap.servers");
+  bootstrap_resolved_ = !options_.canonical_bootstrap || !names_;
   refresh();
+}
+
+// Each server stands for all the hosts that its name leads to.  One whose name is not found stays as it is, and is asked for again.
+awaitable<void> Cluster::resolve_bootstrap() {
+  std::vector<Address> servers;
+  bool complete = true;
+  for (const Address& each : options_.bootstrap) {
+    auto found = co_await names_->canonical_names_of(loop_, each, Clock::now() + options_.setup_timeout);
+    if (closed_) co_return;
+    complete &= found.ok();
+    if (found) servers.insert(servers.end(), found->begin(), found->end());
+    else servers.push_back(each);
+  }
+  bootstrap_ = std::move(servers);
+  bootstrap_resolved_ = complete;
 }
 
 awaitable<bool> Cluster::back_off(int failures, Instant deadline) {
@@ -389,7 +409,7 @@ void Cluster::begin_connecting(const std::shared_ptr<Link>& link) {
 }
 
 Result<Address> Cluster::address_of(int32_t id) const {
-  if (is_bootstrap(id)) return options_.bootstrap[bootstrap_index(id)];
+  if (is_bootstrap(id)) return bootstrap_[bootstrap_index(id)];
   if (const Node* node = find_node(id)) return node->address;
   return Error{own_code::transport, "broker " + std::to_string(id) + " is not known to the cluster at the moment", Verdict::retry};
 }
@@ -398,13 +418,7 @@ awaitable<void> Cluster::make_connection(std::shared_ptr<Cluster> self, std::sha
   while (!self->closed_ && Clock::now() < link->not_before) co_await self->closing_.wait_until(self->loop_, link->not_before);
   Result<std::shared_ptr<Connection>> made = self->closed_error();
   if (!self->closed_) {
-    auto address = self->address_of(link->node);
-    if (address) {
-      const Instant deadline = Clock::now() + self->options_.setup_timeout;
-      made = co_await Connection::open(self->loop_, self->network_, *address, self->options_.connection, self->frames_, deadline);
-    } else {
-      made = std::move(address.error());
-    }
+    made = co_await self->open_connection(link->node);
   }
   link->making = false;
   ++link->attempts_ended;
@@ -417,6 +431,27 @@ awaitable<void> Cluster::make_connection(std::shared_ptr<Cluster> self, std::sha
     self->not_connected(link, std::move(made.error()));
   }
   self->changed_.notify_all();
+}
+
+// The name is resolved anew for each attempt, and its addresses are tried in turn: each has the whole time, and has failed as well where
+// somebody listens and does not speak as a broker does.
+awaitable<Result<std::shared_ptr<Connection>>> Cluster::open_connection(int32_t node) {
+  auto name = address_of(node);
+  if (!name) co_return std::move(name.error());
+  std::vector<Address> addresses{*name};
+  if (names_) {
+    auto found = co_await names_->addresses_of(loop_, *name, Clock::now() + options_.setup_timeout);
+    if (!found) co_return std::move(found.error());
+    addresses = std::move(*found);
+  }
+  Result<std::shared_ptr<Connection>> made = Error{own_code::resolve, "'" + name->host + "' has no address", Verdict::retry};
+  for (const Address& each : addresses) {
+    if (closed_) co_return closed_error();
+    const Instant deadline = Clock::now() + options_.setup_timeout;
+    made = co_await Connection::open(loop_, network_, *name, options_.connection, frames_, deadline, each);
+    if (made) break;
+  }
+  co_return made;
 }
 
 void Cluster::connected(const std::shared_ptr<Link>& link, std::shared_ptr<Connection> connection) {
@@ -469,7 +504,7 @@ awaitable<Result<std::shared_ptr<Connection>>> Cluster::connect_link(std::shared
   }
 }
 
-// What is connected already; else known nodes that do not back off, then bootstrap servers, one after the other.
+// What is connected already; else known nodes that do not back off, then bootstrap servers (KIP-899), one after the other.
 awaitable<Result<std::shared_ptr<Connection>>> Cluster::connect_any(Channel channel, Instant deadline) {
   for (const auto& [key, link] : links_)
     if (key.second == channel && link->usable()) co_return link->connection;
@@ -485,9 +520,14 @@ std::vector<int32_t> Cluster::candidates(Channel channel) {
   std::vector<int32_t> ids;
   for (const auto& [id, node] : nodes_) ids.push_back(id);
   for (size_t i = ids.size(); i > 1; --i) std::swap(ids[i - 1], ids[random_.below(i)]);
-  if (ids.empty())
-    for (size_t i = 0; i < options_.bootstrap.size(); ++i)
-      ids.push_back(bootstrap_id((next_bootstrap_ + i) % options_.bootstrap.size()));
+  const auto serves = [this](const Address& address) {
+    return std::ranges::any_of(nodes_, [&](const auto& each) { return each.second.address == address; });
+  };
+  const bool any_known = !ids.empty();
+  for (size_t i = 0; i < bootstrap_.size() && (!any_known || options_.rebootstraps()); ++i) {
+    const size_t index = (next_bootstrap_ + i) % bootstrap_.size();
+    if (!serves(bootstrap_[index])) ids.push_back(bootstrap_id(index));
+  }
   // Whoever may be tried the soonest comes first.
   std::stable_sort(ids.begin(), ids.end(), [&](int32_t a, int32_t b) { return link(a, channel)->not_before < link(b, channel)->not_before; });
   return ids;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "libkq/base/log.hpp"
+#include "libkq/net/resolver.hpp"
 #include "libkq/protocol/messages/metadata.hpp"
 #include "libkq/protocol/messages/produce.hpp"
 #include "libkq/rpc/backoff.hpp"
@@ -23,15 +24,17 @@ struct Config;
 struct ClusterOptions {
   std::vector<Address> bootstrap;
   ConnectionOptions connection;
-  Duration setup_timeout{10s};                     // socket.connection.setup.timeout.ms: one attempt to connect
+  bool canonical_bootstrap = false;                // client.dns.lookup=resolve_canonical_bootstrap_servers_only
+  Duration setup_timeout{10s};                     // socket.connection.setup.timeout.ms: one attempt to connect, to one address
   Duration request_timeout{30s};                   // request.timeout.ms: one attempt of one request
   Duration metadata_max_age{5min};                 // metadata.max.age.ms
-  Duration rebootstrap_after{5min};                // metadata.recovery.rebootstrap.trigger.ms; zero: never
+  Duration rebootstrap_after{5min};                // metadata.recovery.rebootstrap.trigger.ms
   Backoff retry{100ms, 1s};                        // retry.backoff.ms, retry.backoff.max.ms
   Backoff reconnect{50ms, 1s};                     // reconnect.backoff.ms, reconnect.backoff.max.ms
   bool create_topics = false;                      // allow.auto.create.topics (a producer: always true)
   uint64_t seed = 0;                               // of the jitter; 0: from the system
 
+  bool rebootstraps() const { return rebootstrap_after != Duration::max(); }       // metadata.recovery.strategy
   static Result<ClusterOptions> from(const Config&);
 };
 
@@ -163,6 +166,8 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   std::shared_ptr<Link> link(int32_t node, Channel);
   void drop_links(int32_t node, std::string_view why);
   Result<Address> address_of(int32_t id) const;
+  awaitable<void> resolve_bootstrap();
+  awaitable<Result<std::shared_ptr<Connection>>> open_connection(int32_t node);
   void begin_connecting(const std::shared_ptr<Link>&);
   static awaitable<void> make_connection(std::shared_ptr<Cluster>, std::shared_ptr<Link>);
   void connected(const std::shared_ptr<Link>&, std::shared_ptr<Connection>);
@@ -173,6 +178,7 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
 
   Loop& loop_;
   Network& network_;
+  Names* const names_;                             // the network's, or null
   Logger& logger_;
   const ClusterOptions options_;
   Random random_;
@@ -187,6 +193,8 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   std::map<std::string, int, std::less<>> wanted_;
 
   std::map<LinkKey, std::shared_ptr<Link>> links_;
+  std::vector<Address> bootstrap_;                 // as configured, or by their canonical names
+  bool bootstrap_resolved_ = false;
   size_t next_bootstrap_ = 0;
   uint64_t refreshes_started_ = 0, refreshes_done_ = 0;           // refreshes_done_: number of the last one that succeeded
   bool refresh_asked_ = false;

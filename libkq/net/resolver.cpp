@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -33,39 +34,71 @@ Addresses look_up(const Address& address, int flags) {
   return addresses;
 }
 
+// What getnameinfo makes of each; the same twice is once.
+Result<std::vector<Address>> look_up_names(const Address& address) {
+  KQ_TRY_ASSIGN(const auto found, look_up(address, AI_ADDRCONFIG));
+  std::vector<Address> names;
+  for (const SocketAddress& each : found) {
+    char host[NI_MAXHOST];
+    const bool named = getnameinfo(each.get(), each.length, host, sizeof host, nullptr, 0, NI_NAMEREQD) == 0;
+    Address name{named ? std::string(host) : each.address().host, address.port};
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
 // Shared by the waiting coroutine and the look-up's thread; whichever goes last frees it.
+template <class Answer>
 struct LookUp {
   std::mutex mutex;
   Loop* loop;                                               // null once nobody waits
   Signal* answered;
-  std::optional<Addresses> answer;
+  std::optional<Answer> answer;
 };
 
 // Tells the look-up's thread, however the waiting coroutine ends, that nobody waits any more.
+template <class Answer>
 struct Waiting {
-  explicit Waiting(std::shared_ptr<LookUp> look_up) : look_up(std::move(look_up)) {}
+  explicit Waiting(std::shared_ptr<LookUp<Answer>> look_up) : look_up(std::move(look_up)) {}
   ~Waiting() {
     const std::lock_guard lock(look_up->mutex);
     look_up->loop = nullptr;
     look_up->answered = nullptr;
   }
-  std::shared_ptr<LookUp> look_up;
+  std::shared_ptr<LookUp<Answer>> look_up;
 };
 
-void look_up_on_thread(std::shared_ptr<LookUp> look_up_state, Address address) {
-  Addresses answer = look_up(address, AI_ADDRCONFIG);
-  const std::lock_guard lock(look_up_state->mutex);
-  look_up_state->answer = std::move(answer);
-  if (look_up_state->loop)
-    look_up_state->loop->post([look_up_state] {
-      const std::lock_guard again(look_up_state->mutex);
-      if (look_up_state->answered) look_up_state->answered->notify();
+template <class Answer>
+void look_up_on_thread(std::shared_ptr<LookUp<Answer>> state, Answer (*what)(const Address&), Address address) {
+  Answer answer = what(address);
+  const std::lock_guard lock(state->mutex);
+  state->answer = std::move(answer);
+  if (state->loop)
+    state->loop->post([state] {
+      const std::lock_guard again(state->mutex);
+      if (state->answered) state->answered->notify();
     });
 }
 
+template <class Answer>
+awaitable<Answer> look_up_aside(Loop& loop, Answer (*what)(const Address&), Address address, Instant deadline) {
+  Signal answered(loop.context());
+  const auto state = std::make_shared<LookUp<Answer>>();
+  state->loop = &loop;
+  state->answered = &answered;
+  const Waiting<Answer> waiting(state);
+  std::thread(look_up_on_thread<Answer>, state, what, address).detach();
+  const bool in_time = co_await loop.wait_until(answered, deadline);
+  if (!in_time) co_return Error(own_code::resolve, "the resolver did not answer for '" + address.host + "' in time", Verdict::retry);
+  const std::lock_guard lock(state->mutex);
+  co_return std::move(*state->answer);
+}
+
+Addresses look_up_addresses(const Address& address) { return look_up(address, AI_ADDRCONFIG); }
+
 }  // namespace
 
-std::string SocketAddress::text() const {
+Address SocketAddress::address() const {
   char host[INET6_ADDRSTRLEN] = "?";
   uint16_t port = 0;
   if (family() == AF_INET) {
@@ -77,7 +110,7 @@ std::string SocketAddress::text() const {
     inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
     port = ntohs(v6->sin6_port);
   }
-  return Address{host, port}.text();
+  return Address{host, port};
 }
 
 Result<std::vector<SocketAddress>> resolve_numeric(const Address& address) { return look_up(address, AI_NUMERICHOST); }
@@ -86,16 +119,11 @@ Result<std::vector<SocketAddress>> resolve_for_listening(const Address& address)
 
 awaitable<Result<std::vector<SocketAddress>>> resolve(Loop& loop, const Address& address, Instant deadline) {
   if (auto numeric = resolve_numeric(address)) co_return numeric;
-  Signal answered(loop.context());
-  const auto state = std::make_shared<LookUp>();
-  state->loop = &loop;
-  state->answered = &answered;
-  const Waiting waiting(state);
-  std::thread(look_up_on_thread, state, address).detach();
-  const bool in_time = co_await loop.wait_until(answered, deadline);
-  if (!in_time) co_return Error(own_code::resolve, "the resolver did not answer for '" + address.host + "' in time", Verdict::retry);
-  const std::lock_guard lock(state->mutex);
-  co_return std::move(*state->answer);
+  co_return co_await look_up_aside(loop, look_up_addresses, address, deadline);
+}
+
+awaitable<Result<std::vector<Address>>> canonical_names(Loop& loop, const Address& address, Instant deadline) {
+  co_return co_await look_up_aside(loop, look_up_names, address, deadline);
 }
 
 }  // namespace kq

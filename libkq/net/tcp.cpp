@@ -166,7 +166,7 @@ class TcpListener final : public Listener {
   bool closed_ = false;
 };
 
-class TcpNetwork final : public Network {
+class TcpNetwork final : public Network, public Names {
  public:
   explicit TcpNetwork(SocketOptions options) : options_(options) {}
 
@@ -198,6 +198,18 @@ class TcpNetwork final : public Network {
       last = std::move(stream.error());
     }
     co_return last;
+  }
+
+  awaitable<Result<std::vector<Address>>> addresses_of(Loop& loop, const Address& address, Instant deadline) override {
+    auto found = co_await resolve(loop, address, deadline);
+    if (!found) co_return std::move(found.error());
+    std::vector<Address> addresses;
+    for (const SocketAddress& each : *found) addresses.push_back(each.address());
+    co_return addresses;
+  }
+
+  awaitable<Result<std::vector<Address>>> canonical_names_of(Loop& loop, const Address& address, Instant deadline) override {
+    co_return co_await canonical_names(loop, address, deadline);
   }
 
  private:

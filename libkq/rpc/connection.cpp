@@ -106,8 +106,9 @@ Connection::Connection(Loop& loop, std::unique_ptr<Stream> stream, Address addre
 Connection::~Connection() = default;
 
 awaitable<Result<std::shared_ptr<Connection>>> Connection::open(Loop& loop, Network& network, Address address,
-                                                                ConnectionOptions options, FramePool frames, Instant deadline) {
-  auto stream = co_await network.connect(loop, address, deadline);
+                                                                ConnectionOptions options, FramePool frames, Instant deadline,
+                                                                std::optional<Address> at) {
+  auto stream = co_await network.connect(loop, at ? *at : address, deadline);
   if (!stream) co_return std::move(stream.error());
   std::shared_ptr<Connection> connection(
       new Connection(loop, std::move(*stream), std::move(address), std::move(options), std::move(frames)));

@@ -85,8 +85,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Done = std::function<void(Result<Answer>)>;
   enum class Expect { answer, nothing };                  // nothing (Produce with acks 0): done once it is handed to the system
 
-  // Connects and agrees on versions; an error names the address and the cause.
-  static awaitable<Result<std::shared_ptr<Connection>>> open(Loop&, Network&, Address, ConnectionOptions, FramePool, Instant deadline);
+  // Connects and agrees on versions; an error names the address and the cause.  `at`: what `name` was resolved to, if it was.
+  static awaitable<Result<std::shared_ptr<Connection>>> open(Loop&, Network&, Address name, ConnectionOptions, FramePool, Instant deadline,
+                                                             std::optional<Address> at = std::nullopt);
   ~Connection();
   Connection(const Connection&) = delete;
 
