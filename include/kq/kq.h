@@ -685,7 +685,9 @@ KQ_API const kq_field *kq_operation_column(const char *operation, size_t index);
  *                                    waiting_batches:i]
  *   consumer   age_ms:i records:i bytes:i batches:i fetch_bytes:i fetch_bytes_max:i lag:i
  *              nodes[...] partitions[topic:s partition:i records:i bytes:i position:i end_offset:i lag:i paused:i]
- *   both       nodes[node:i host:s? port:i? requests:i failures:i in_flight:i bytes:i latency_us_mean:i latency_us_p50:i
+ *   share      age_ms:i records:i bytes:i batches:i accepted:i released:i rejected:i renewed:i failed_acknowledgements:i
+ *   consumer   fetch_bytes:i fetch_bytes_max:i nodes[...] partitions[topic:s partition:i assigned:i records:i bytes:i held:i]
+ *   all        nodes[node:i host:s? port:i? requests:i failures:i in_flight:i bytes:i latency_us_mean:i latency_us_p50:i
  *                    latency_us_p95:i latency_us_p99:i latency_us_max:i latency_us[up_to:i count:i]]
  *
  * bytes are those of compressed batches; of a node, of the records sent or of the answers received.  latency_us is the time from a
@@ -695,6 +697,7 @@ KQ_API const kq_field *kq_operation_column(const char *operation, size_t index);
  * For a line of JSON in a log: kq_rows_json. */
 KQ_API kq_error *kq_producer_statistics(kq_producer *producer, kq_rows **out);
 KQ_API kq_error *kq_consumer_statistics(kq_consumer *consumer, kq_rows **out);
+KQ_API kq_error *kq_share_consumer_statistics(kq_share_consumer *consumer, kq_rows **out);
 
 /* ---------------------------------------------------------------------------------------------------------------- loops ---- */
 

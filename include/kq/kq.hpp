@@ -537,6 +537,11 @@ class ShareConsumer {
   }
   void commit_async(uint64_t tag = 0) { check(kq_share_consumer_commit_async(consumer_.get(), tag)); }
   int32_t lock_timeout_ms() const { return kq_share_consumer_lock_timeout_ms(consumer_.get()); }
+  Rows statistics() {
+    kq_rows* rows = nullptr;
+    check(kq_share_consumer_statistics(consumer_.get(), &rows));
+    return Rows(rows);
+  }
   void close(Milliseconds timeout = forever) { check(kq_share_consumer_close(consumer_.get(), detail::ms(timeout))); }
   int fd() const { return kq_share_consumer_fd(consumer_.get()); }
   kq_share_consumer* get() const { return consumer_.get(); }

@@ -1,44 +1,11 @@
-// kq_share_consumer: the handle and its calls.
-#include "libkq/client/share_consumer.hpp"
+#include "libkq/api/share_consumer.hpp"
 
 #include "libkq/api/batch.hpp"
 #include "libkq/api/config.hpp"
-#include "libkq/api/handle.hpp"
 #include "libkq/client/admin/operation.hpp"
-#include "libkq/client/ending.hpp"
 
 using namespace kq;
 using namespace kq::api;
-
-struct kq_share_consumer : Handle {
-  kq_share_consumer(std::shared_ptr<client::Driver> on, std::shared_ptr<client::Cluster> of, const client::Config& config)
-      : Handle(std::move(on)),
-        cluster(std::move(of)),
-        consumer(std::make_shared<client::ShareConsumer>(driver(), cluster, config)),
-        api_timeout(config.api_timeout) {}
-
-  Instant deadline(int32_t timeout_ms) const {
-    return timeout_ms < 0 ? Clock::now() + api_timeout : client::deadline_after(timeout_ms);
-  }
-  void close() {
-    if (std::exchange(closed, true)) return;
-    client::end_client(*driver(), consumer, cluster);
-  }
-  // The same with manners.
-  Status end(Instant by) {
-    if (closed) return {};
-    auto ended = driver()->await<bool>([&] { return consumer->end(by); });
-    close();
-    KQ_TRY(std::move(ended));
-    return {};
-  }
-
-  std::shared_ptr<client::Cluster> cluster;
-  const std::shared_ptr<client::ShareConsumer> consumer;
-  const Duration api_timeout;
-  std::mutex closing;
-  bool closed = false;
-};
 
 kq_error* kq_share_consumer_new(const kq_config* config, kq_share_consumer** out) {
   return kq_share_consumer_new_on(nullptr, config, out);
@@ -133,7 +100,7 @@ kq_error* kq_share_consumer_commit(kq_share_consumer* consumer, int32_t timeout_
   };
   return guard_handle(consumer, [&]() -> kq_error* {
     const std::lock_guard lock(consumer->closing);
-    if (consumer->closed) return make_error(Error(own_code::closed, "the share consumer is closed"));
+    if (consumer->closed) return make_error(closed_share_consumer_error().error());
     std::vector<client::ShareOutcome> outcomes;
     const Instant by = consumer->deadline(timeout_ms);
     auto committed = consumer->driver()->await<bool>([&] { return consumer->consumer->commit(outcomes, by); });

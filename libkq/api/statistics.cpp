@@ -1,6 +1,7 @@
 // The statistics of handles, as rows.
 #include "libkq/api/consumer.hpp"
 #include "libkq/api/producer.hpp"
+#include "libkq/api/share_consumer.hpp"
 #include "libkq/client/admin/operation.hpp"
 #include "libkq/client/producer_engine.hpp"
 
@@ -74,6 +75,28 @@ constexpr kq_field consumer_columns[] = {
     column("partitions.end_offset", 'i', "The partition's end as the last fetch saw it; -1: not known yet."),
     column("partitions.lag", 'i', "How many offsets lie between; -1: not known yet."),
     column("partitions.paused", 'i', "1: it is paused."),
+};
+
+constexpr kq_field share_consumer_columns[] = {
+    column("age_ms", 'i', "How long ago the handle was made."),
+    column("records", 'i', "Records that polls have given, each as often as it was."),
+    column("bytes", 'i', "The bytes that they came in, compressed."),
+    column("batches", 'i', "Batches that polls have given which held records."),
+    column("accepted", 'i', "Offsets whose acceptance a broker has confirmed."),
+    column("released", 'i', "Likewise those given back for another delivery."),
+    column("rejected", 'i', "Likewise those that nobody is to get again."),
+    column("renewed", 'i', "How often locks were extended."),
+    column("failed_acknowledgements", 'i', "Offsets whose acknowledgement was refused, or not answered."),
+    column("fetch_bytes", 'i', "What of fetch.buffer.memory is taken: fetched, or held by the application."),
+    column("fetch_bytes_max", 'i', "fetch.buffer.memory."),
+    KQ_NODE_COLUMNS,
+    column("partitions", 'r', "The partitions that are assigned, or of which records are still held."),
+    column("partitions.topic", 's', "The topic's name."),
+    column("partitions.partition", 'i', "The partition's number."),
+    column("partitions.assigned", 'i', "1: it is assigned."),
+    column("partitions.records", 'i', "Records that polls have given of it."),
+    column("partitions.bytes", 'i', "The bytes that they came in, compressed."),
+    column("partitions.held", 'i', "Offsets that are acquired and not acknowledged yet."),
 };
 
 int64_t whole(uint64_t count) { return static_cast<int64_t>(count); }
@@ -155,6 +178,33 @@ kq_error* kq_consumer_statistics(kq_consumer* consumer, kq_rows** out) {
       row.set("batches", whole(seen.batches)).set("lag", lag_sum);
       row.set("fetch_bytes", whole(seen.memory_used)).set("fetch_bytes_max", whole(seen.memory_max));
       add_nodes(row.nested("nodes"), seen.nodes, *consumer->cluster);
+    });
+    *out = rows.release();
+    return {};
+  });
+}
+
+kq_error* kq_share_consumer_statistics(kq_share_consumer* consumer, kq_rows** out) {
+  using client::ShareAck;
+  return guard_handle(consumer, [&]() -> Status {
+    KQ_API_ARGUMENT(out);
+    const std::lock_guard lock(consumer->closing);
+    if (consumer->closed) return closed_share_consumer_error();
+    auto rows = std::make_unique<kq_rows>("share_consumer_statistics", share_consumer_columns);
+    consumer->driver()->run([&] {
+      const client::ShareConsumer::Statistics seen = consumer->consumer->statistics();
+      auto& row = rows->add();
+      row.set("age_ms", to_ms(Clock::now() - seen.since)).set("records", whole(seen.records)).set("bytes", whole(seen.bytes));
+      row.set("batches", whole(seen.batches)).set("accepted", whole(seen.counts.confirmed[ShareAck::accept]));
+      row.set("released", whole(seen.counts.confirmed[ShareAck::release])).set("rejected", whole(seen.counts.confirmed[ShareAck::reject]));
+      row.set("renewed", whole(seen.counts.confirmed[ShareAck::renew])).set("failed_acknowledgements", whole(seen.counts.failed));
+      row.set("fetch_bytes", whole(seen.memory_used)).set("fetch_bytes_max", whole(seen.memory_max));
+      add_nodes(row.nested("nodes"), seen.nodes, *consumer->cluster);
+      kq_rows& partitions = row.nested("partitions");
+      for (const auto& each : seen.partitions) {
+        auto& partition = partitions.add().set("topic", each.at.topic).set("partition", each.at.partition).set("assigned", each.assigned);
+        partition.set("records", whole(each.records)).set("bytes", whole(each.bytes)).set("held", whole(each.held));
+      }
     });
     *out = rows.release();
     return {};

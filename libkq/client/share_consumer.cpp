@@ -305,6 +305,7 @@ Result<ShareConsumer::Polled> ShareConsumer::read(Batch& into, Where& where) {
   if (take_event(into)) return after_change(), Polled::batch;
   read_slices(lock, into);
   if (!into.records.empty()) {
+    ++read_all_.batches;
     if (fetcher_.has_ready()) fetcher_.hurry();  // the next poll will not fetch, and nothing would travel with it
     after_change();
     return Polled::batch;
@@ -334,9 +335,11 @@ void ShareConsumer::read_slices(std::unique_lock<std::mutex>& lock, Batch& into)
   while (into.records.size() < poll_records_max_ && fetcher_.has_ready() && !fetcher_.has_trouble()) {
     ShareSlice slice = fetcher_.take();
     lock.unlock();
+    const size_t records_before = into.records.size(), bytes_before = slice.slice.records.size();
     const ShareReader::Found found = reader_.read(slice, poll_records_max_ - into.records.size(), into);
     lock.lock();
     note(slice, found);
+    note_read(slice, into.records.size() - records_before, bytes_before - slice.slice.records.size());
     if (!found.done) fetcher_.give_back(std::move(slice));
   }
 }
@@ -350,6 +353,31 @@ void ShareConsumer::note(const ShareSlice& slice, const ShareReader::Found& foun
   for (const auto& [first, last] : found.missing) fetcher_.dispose(slice, first, last, ShareAck::release);
   for (const auto& [first, last] : found.unreadable) fetcher_.dispose(slice, first, last, ShareAck::reject);
   if (found.error) fetcher_.failed(slice, *found.error);
+}
+
+void ShareConsumer::note_read(const ShareSlice& slice, size_t records, size_t bytes) {
+  const auto found = read_.try_emplace(TopicPartition{*slice.slice.topic, slice.slice.partition}).first;
+  for (PartitionTraffic* const traffic : {&found->second, &read_all_}) {
+    traffic->records += records;
+    traffic->bytes += bytes;
+  }
+}
+
+ShareConsumer::Statistics ShareConsumer::statistics() const {
+  Statistics seen{.since = since_, .nodes = nodes_traffic_};
+  seen.memory_used = memory_->used();
+  seen.memory_max = memory_->bytes_max();
+  std::lock_guard lock(mutex_);
+  seen.records = read_all_.records;
+  seen.bytes = read_all_.bytes;
+  seen.batches = read_all_.batches;
+  seen.counts = fetcher_.counts();
+  for (const ShareFetcher::Holding& each : fetcher_.holdings()) {
+    const auto found = read_.find(each.at);
+    const PartitionTraffic traffic = found == read_.end() ? PartitionTraffic{} : found->second;
+    seen.partitions.push_back({each.at, each.assigned, traffic.records, traffic.bytes, each.held});
+  }
+  return seen;
 }
 
 bool ShareConsumer::take_event(Batch& into) {
@@ -500,8 +528,12 @@ awaitable<void> ShareConsumer::fetch(std::shared_ptr<ShareConsumer> self, int32_
     if (!self->fetcher_.fill(node, request)) co_return;
   }
   const std::shared_ptr<Connection> held = *connection;
-  auto reply = co_await held->request(request, Clock::now() + self->fetch_timeout_);
+  const Instant begun = Clock::now();
+  self->nodes_traffic_[node].began();
+  auto reply = co_await held->request(request, begun + self->fetch_timeout_);
+  self->nodes_traffic_[node].ended(begun, reply.ok());
   if (!reply) co_return self->step(ShareFetcher::Failed{node, std::move(reply.error()), of});
+  self->nodes_traffic_[node].bytes += reply->frame.bytes().size();
   const size_t cost = reply->frame.memory_bytes();
   const ShareFetcher::Fetched fetched{node, reply->message, charge(self->memory_, std::move(reply->frame), cost)};
   self->step(fetched);
@@ -517,7 +549,10 @@ awaitable<void> ShareConsumer::acknowledge(std::shared_ptr<ShareConsumer> self, 
     self->fetcher_.fill(node, request);
   }
   const std::shared_ptr<Connection> held = *connection;
+  const Instant begun = Clock::now();
+  self->nodes_traffic_[node].began();
   auto reply = co_await held->request(request, deadline);
+  self->nodes_traffic_[node].ended(begun, reply.ok());
   if (!reply) co_return self->step(ShareFetcher::Failed{node, std::move(reply.error())});
   const ShareFetcher::Acknowledged acknowledged{node, reply->message};
   self->step(acknowledged);

@@ -10,6 +10,7 @@
 #include "libkq/client/membership.hpp"
 #include "libkq/client/share_fetcher.hpp"
 #include "libkq/client/share_reader.hpp"
+#include "libkq/client/statistics.hpp"
 
 namespace kq::client {
 
@@ -28,6 +29,20 @@ class ShareConsumer final : public ClusterObserver, public GroupListener, public
   awaitable<Result<bool>> end(Instant deadline);
   // Waits for what becomes of all that was acknowledged.
   awaitable<Result<bool>> commit(std::vector<ShareOutcome>& outcomes, Instant deadline);
+
+  struct PartTraffic {
+    TopicPartition at;
+    bool assigned;
+    uint64_t records, bytes, held;
+  };
+  struct Statistics {
+    Instant since{};
+    uint64_t records = 0, bytes = 0, batches = 0, memory_used = 0, memory_max = 0;
+    ShareCounts counts{};
+    NodesTraffic nodes{};
+    std::vector<PartTraffic> partitions{};
+  };
+  Statistics statistics() const;
 
   // Any thread.
   Status subscribe(std::vector<std::string> topics);  // none: unsubscribe
@@ -85,6 +100,7 @@ class ShareConsumer final : public ClusterObserver, public GroupListener, public
   void take_failures();
   bool take_event(Batch& into);
   void note(const ShareSlice&, const ShareReader::Found&);
+  void note_read(const ShareSlice&, size_t records, size_t bytes);
   void read_slices(std::unique_lock<std::mutex>&, Batch& into);
   void note_idleness();
 
@@ -101,6 +117,8 @@ class ShareConsumer final : public ClusterObserver, public GroupListener, public
   std::optional<Timer> timer_, patience_;
   std::set<std::string> topics_;  // wanted of the cluster
   Broadcast progress_;            // a request was answered
+  NodesTraffic nodes_traffic_;
+  const Instant since_ = Clock::now();
 
   Bell bell_;                 // something to poll, or closed
   mutable std::mutex mutex_;  // for all below
@@ -128,6 +146,8 @@ class ShareConsumer final : public ClusterObserver, public GroupListener, public
   int polls_ = 0;                      // under way
   std::optional<Instant> idle_since_;  // nobody polls, and nothing is fetched
   bool overdue_ = false;
+  PartitionTraffic read_all_;          // what polls have given, and of which partition
+  std::map<TopicPartition, PartitionTraffic, TopicPartitionLess> read_;
 
   std::mutex reading_;  // for reader_; taken before mutex_
   ShareReader reader_;

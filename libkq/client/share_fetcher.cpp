@@ -99,6 +99,16 @@ std::vector<std::string> ShareFetcher::topics() const {
   return {names.begin(), names.end()};
 }
 
+std::vector<ShareFetcher::Holding> ShareFetcher::holdings() const {
+  std::vector<Holding> all;
+  for (const auto& [at, part] : parts_) {
+    uint64_t held = 0;
+    for (const auto& [first, run] : part->held) held += static_cast<uint64_t>(run.last - first + 1);
+    if (part->assigned || held > 0) all.push_back({at, part->assigned, held});
+  }
+  return all;
+}
+
 // Where it is to be fetched from, if anywhere.
 void ShareFetcher::place(Part& part) {
   const bool fetchable = part.assigned && part.leader >= 0 && !part.rest_until && part.id != Uuid{};
@@ -508,6 +518,7 @@ void ShareFetcher::settle_all(Node& node, const std::optional<Error>& error) {
 
 void ShareFetcher::tell(const SharePart& key, int64_t first, int64_t last, const ShareAck& ack,
                         const std::optional<Error>& error) {
+  (error ? counts_.failed : counts_.confirmed[static_cast<size_t>(ack.type)]) += static_cast<uint64_t>(last - first + 1);
   if (ack.commit == nobody || (ack.commit == 0 && !error)) return;
   const Part* const part = find(key);
   if (part) outcomes_[ack.commit].push_back({{*part->topic, part->index}, first, last, error});

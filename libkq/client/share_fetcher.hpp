@@ -1,6 +1,7 @@
 // ShareFetcher: what a share consumer fetches from where, what it holds, and what it has to say of it.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -48,6 +49,12 @@ struct ShareOutcome {
   std::optional<Error> error{};
 };
 
+// Offsets by what became of their acknowledgements.
+struct ShareCounts {
+  std::array<uint64_t, 5> confirmed{};  // by ShareAck's numbers
+  uint64_t failed = 0;
+};
+
 // Decides; owns no socket, reads no clock, starts no thread.  Not thread-safe: its owner has the lock.
 //
 // Records are fetched when the application wants some (`want_records`) and none are there, so that their locks run for as short as may be.
@@ -92,6 +99,13 @@ class ShareFetcher {
   bool stuck() const;                   // nothing but the application's giving memory back will bring more
   bool starved() const { return starved_; }
   int32_t lock_timeout_ms() const { return lock_timeout_ms_; }  // -1: not known yet
+  const ShareCounts& counts() const { return counts_; }
+  struct Holding {
+    TopicPartition at;
+    bool assigned;
+    uint64_t held;  // offsets
+  };
+  std::vector<Holding> holdings() const;
 
   // ---- the loop's side ----
   struct Leader {
@@ -187,6 +201,7 @@ class ShareFetcher {
   std::vector<Wish> wishes_;
   uint64_t next_serial_ = 1;
   int32_t lock_timeout_ms_ = -1;
+  ShareCounts counts_;
   int32_t last_fetched_from_ = -1;  // record_limit asks one broker after the other
   bool wanting_ = false, closing_ = false, wants_metadata_ = false;
   bool starved_ = false;

@@ -188,6 +188,9 @@ static int statistics_are_rows_and_rows_are_json() {
   consumer.assign({{"t\"u", 0, KQ_EARLIEST}});
   assert(std::string(consumer.assignment().json()).find("\"topic\":\"t\\\"u\"") != std::string::npos);
   assert(kq_rows_json(nullptr) == nullptr);
+  kq::ShareConsumer shares(kq::Config{{"bootstrap.servers", "127.0.0.1:1"}, {"group.id", "g"}});
+  const kq::Rows shared = shares.statistics();
+  assert(shared.size() == 1 && shared.int64(0, "accepted") == 0 && shared.nested(0, "partitions").size() == 0);
   return 0;
 }
 

@@ -414,6 +414,72 @@ static void nothing_is_fetched_until_somebody_polls_for_more(void**) {
   assert_int_equal(world.fetches, fetches);
 }
 
+/* KIP-932: a session ends with its connection, so what flew on it is not said again; whoever wants to know is told. */
+static void acknowledgements_on_a_connection_that_breaks_fail_and_are_told(void**) {
+  ShareWorld world;
+  world.append(2);
+  world.subscribe();
+  expect(world.next(), "0..1 #1");
+  world.broker(1).hold(ShareFetchRequest::key);
+  expect(world.next(100ms), "");  // a fetch carries the acceptance
+  world.broker(1).stop();
+  world.broker(1).start();
+  expect(world.next(1s), "event 0..1 =0 error -1008");
+}
+
+static void a_commit_on_a_connection_that_breaks_says_so(void**) {
+  ShareWorld world;
+  world.append(2);
+  world.subscribe();
+  expect(world.next(), "0..1 #1");
+  world.broker(1).hold(ShareAcknowledgeRequest::key);
+  assert_true(world.consumer->commit_later(7).ok());
+  world.pass(100ms);
+  world.broker(1).stop();
+  world.broker(1).start();
+  expect(world.next(1s), "event 0..1 =7 error -1008");
+}
+
+static void after_a_broken_connection_records_come_again(void**) {
+  ShareWorld world;
+  world.append(2);
+  world.subscribe();
+  expect(world.next(), "0..1 #1");
+  assert_true(world.commit());
+  world.broker(1).stop();
+  world.broker(1).start();
+  world.append(2);
+  expect(world.next(), "2..3 #1");
+  assert_true(world.commit());
+  assert_false(world.outcomes.front().error.has_value());
+}
+
+static void what_became_of_records_is_counted(void**) {
+  ShareWorld world(by_call);
+  world.append(5);
+  world.subscribe();
+  expect(world.next(), "0..4 #1");
+  assert_true(world.acknowledge(0, 2));
+  assert_true(world.acknowledge(2, 1, ShareAck::reject));
+  assert_true(world.acknowledge(3, 1, ShareAck::release));
+  assert_true(world.commit());
+  auto seen = world.consumer->statistics();
+  assert_int_equal(seen.records, 5);
+  assert_int_equal(seen.batches, 1);
+  assert_int_equal(seen.counts.confirmed[ShareAck::accept], 2);
+  assert_int_equal(seen.counts.confirmed[ShareAck::reject], 1);
+  assert_int_equal(seen.counts.confirmed[ShareAck::release], 1);
+  assert_int_equal(seen.partitions.size(), 1);
+  assert_true(seen.partitions.front().assigned && seen.partitions.front().held == 1 && seen.partitions.front().records == 5);
+  assert_true(seen.bytes > 0 && seen.nodes.at(1).requests >= 2 && seen.nodes.at(1).failures == 0);
+  world.acknowledge_code = Code::invalid_record_state;
+  assert_true(world.acknowledge(4, 1));
+  assert_true(world.commit());
+  seen = world.consumer->statistics();
+  assert_int_equal(seen.counts.failed, 1);
+  assert_int_equal(seen.partitions.front().held, 0);
+}
+
 static void the_descriptor_is_lit_while_a_poll_has_something_to_give_or_to_do(void**) {
   ShareWorld world;
   assert_false(world.lit());
@@ -473,6 +539,10 @@ int main() {
       cmocka_unit_test(a_batch_that_cannot_be_read_is_rejected_and_told),
       cmocka_unit_test(a_poll_gives_no_more_than_max_poll_records),
       cmocka_unit_test(nothing_is_fetched_until_somebody_polls_for_more),
+      cmocka_unit_test(acknowledgements_on_a_connection_that_breaks_fail_and_are_told),
+      cmocka_unit_test(a_commit_on_a_connection_that_breaks_says_so),
+      cmocka_unit_test(after_a_broken_connection_records_come_again),
+      cmocka_unit_test(what_became_of_records_is_counted),
       cmocka_unit_test(the_descriptor_is_lit_while_a_poll_has_something_to_give_or_to_do),
       cmocka_unit_test(who_does_not_poll_leaves_until_it_polls_again),
       cmocka_unit_test(a_wakeup_ends_the_poll_that_waits),
