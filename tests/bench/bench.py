@@ -25,6 +25,7 @@ from kqpeer.servers import SERVER_JVM  # noqa: E402
 LINGER_MS, BUFFER_BYTES, IN_FLIGHT = 5, 64 << 20, 5
 KAFKA_WARM_RECORDS = 20_000_000
 WARMUP = 100_000
+LATENCY_RECORDS, LATENCY_WARMUP = 5_000, 1_000
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -173,6 +174,9 @@ class Table:
         self.rows.append((broker, client, work, client_cpu, broker_cpu))
         print(f"{broker:8} {client:12} {work:18} {client_cpu:11.3f} {broker_cpu:11.3f} {rate:12,.0f}", flush=True)
 
+    def add_latency(self, broker, client, p50, p99):
+        print(f"{broker:8} {client:12} {'latency acks=all':18} p50 {p50:7.0f} us   p99 {p99:7.0f} us", flush=True)
+
     def figure(self, column, broker, client, work):
         return next((row[column] for row in self.rows if row[:3] == (broker, client, work)), None)
 
@@ -191,7 +195,7 @@ class Table:
 
 def wanted(options, *names):
     """Is this row asked for?  A word of each kind that was given must be in it."""
-    kinds = [{"kqd", "kafka"}, {"kq", "librdkafka", "franz-go"}, {"produce", "consume"}, {"acks=1", "acks=all"}]
+    kinds = [{"kqd", "kafka"}, {"kq", "librdkafka", "franz-go"}, {"produce", "consume", "latency"}, {"acks=1", "acks=all"}]
     chosen = set(options.words)
     return all(not (chosen & kind) or not (set(names) & kind) or (set(names) & kind & chosen) for kind in kinds)
 
@@ -232,6 +236,28 @@ def bench_consume(options, broker, kind, table):
     assert len(sums) <= 1, f"the clients read different bytes: {sums}"
 
 
+def bench_latency(options, broker, kind, table):
+    """One record at a time, linger 0, acks=all, to a consumer in the same process that waits for it."""
+    if not wanted(options, kind, "latency"):
+        return
+    create_topic(broker, "pings")
+    size, count, warm_up = str(options.size), str(LATENCY_RECORDS), str(LATENCY_WARMUP)
+    commands = {
+        "kq": [str(options.bin / "cli/kq"), "bench", "latency", "pings", "-b", broker.address, "-n", count, "-s", size, "--warmup", warm_up,
+               "-o", "json"],
+        "librdkafka": [str(options.bin / "tests/bench/rdkafka_bench"), "latency", broker.address, "pings", count, size, warm_up, "linger.ms=0",
+                       "acks=all", "enable.idempotence=true", "log_level=3"],
+        "franz-go": [str(options.bin / "tests/bench/franz_bench"), "latency", broker.address, "pings", count, size, warm_up, "all", "0",
+                     "16384", "1000000"],
+    }
+    for name, command in commands.items():
+        if not wanted(options, kind, name, "latency"):
+            continue
+        runs = [json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=600, check=True).stdout.splitlines()[-1])
+                for _ in range(options.runs)]
+        table.add_latency(kind, name, *(statistics.median(run[column] for run in runs) for column in ("p50_us", "p99_us")))
+
+
 def bench_broker(options, work, kind, table):
     from kqpeer.setting import Setting
 
@@ -245,6 +271,7 @@ def bench_broker(options, work, kind, table):
         for acks in ("1", "all"):
             bench_produce(options, broker, kind, table, acks)
         bench_consume(options, broker, kind, table)
+        bench_latency(options, broker, kind, table)
     finally:
         setting.close()
 

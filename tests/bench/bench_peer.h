@@ -70,4 +70,16 @@ static inline void bench_report(bench_meter start, uint64_t records, uint64_t by
       end.system - start.system, (unsigned long long)failed, (unsigned long long)sum);
 }
 
+static inline int bench_by_size(const void* a, const void* b) {
+  const double x = *(const double*)a, y = *(const double*)b;
+  return (x > y) - (x < y);
+}
+
+static inline void bench_report_latency(double* microseconds, uint64_t records) {
+  qsort(microseconds, records, sizeof *microseconds, bench_by_size);
+  printf("{\"records\":%llu,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n", (unsigned long long)records,
+         microseconds[(uint64_t)(0.5 * (double)(records - 1))], microseconds[(uint64_t)(0.99 * (double)(records - 1))],
+         microseconds[records - 1]);
+}
+
 #endif

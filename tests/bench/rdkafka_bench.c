@@ -1,7 +1,7 @@
 /* The bench of librdkafka, by its fastest public calls, with the same work as `kq bench`: one produce call for each
  * record, each with its own bytes, every delivery counted; consuming in batches, every byte read.
  *
- *   rdkafka_bench produce|consume BROKERS TOPIC RECORDS SIZE WARMUP [key=value...] */
+ *   rdkafka_bench produce|consume|latency BROKERS TOPIC RECORDS SIZE WARMUP [key=value...] */
 #include "bench_peer.h"
 
 #include <librdkafka/rdkafka.h>
@@ -90,12 +90,41 @@ static void consume(const char* brokers, const char* name, uint64_t records, int
   bench_report(start, seen - first, bytes - first_bytes, 0, sum);
 }
 
+/* One record at a time, to a consumer that waits for it. */
+static void latency(const char* brokers, const char* name, uint64_t records, size_t size, uint64_t warmup, int count, char** settings) {
+  char* reading[] = {strdup("log_level=3"), strdup("fetch.min.bytes=1")};
+  rd_kafka_t* producer = client_of(RD_KAFKA_PRODUCER, brokers, count, settings);
+  rd_kafka_t* consumer = client_of(RD_KAFKA_CONSUMER, brokers, 2, reading);
+  rd_kafka_topic_t *to = rd_kafka_topic_new(producer, name, NULL), *from = rd_kafka_topic_new(consumer, name, NULL);
+  int64_t low, end;
+  if (rd_kafka_query_watermark_offsets(consumer, name, 0, &low, &end, 10000)) fail("no end of the partition");
+  if (rd_kafka_consume_start(from, 0, end)) fail("cannot start");
+  unsigned char* values = bench_values(size);
+  double* microseconds = malloc(records * sizeof(double));
+  for (uint64_t i = 0; i < warmup + records; i++) {
+    unsigned char* value = bench_value_at(values, i, size);
+    const bench_meter start = bench_now();
+    if (rd_kafka_produce(to, 0, RD_KAFKA_MSG_F_COPY, value, size, NULL, 0, NULL)) fail(rd_kafka_err2str(rd_kafka_last_error()));
+    for (int arrived = 0; !arrived;) {
+      rd_kafka_message_t* message = rd_kafka_consume(from, 0, 1000);
+      if (!message) continue;
+      arrived = !message->err && message->len == size && memcmp(message->payload, value, size) == 0;
+      rd_kafka_message_destroy(message);
+    }
+    if (i >= warmup) microseconds[i - warmup] = (bench_now().wall - start.wall) * 1e6;
+    rd_kafka_poll(producer, 0);
+  }
+  bench_report_latency(microseconds, records);
+}
+
 int main(int argc, char** argv) {
-  if (argc < 7) fail("usage: rdkafka_bench produce|consume BROKERS TOPIC RECORDS SIZE WARMUP [key=value...]");
+  if (argc < 7) fail("usage: rdkafka_bench produce|consume|latency BROKERS TOPIC RECORDS SIZE WARMUP [key=value...]");
   uint64_t records = strtoull(argv[4], NULL, 10), warmup = strtoull(argv[6], NULL, 10);
   size_t size = strtoull(argv[5], NULL, 10);
   if (strcmp(argv[1], "produce") == 0)
     produce(argv[2], argv[3], records, size, warmup, argc - 7, argv + 7);
+  else if (strcmp(argv[1], "latency") == 0)
+    latency(argv[2], argv[3], records, size, warmup, argc - 7, argv + 7);
   else
     consume(argv[2], argv[3], records, argc - 7, argv + 7);
   fflush(stdout);

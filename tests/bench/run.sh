@@ -4,7 +4,7 @@
 #
 #   tests/bench/run.sh [--records N] [--runs N] [--size BYTES] [--batch BYTES] [WORD...]
 #
-# WORD chooses rows: kqd kafka (brokers), kq librdkafka franz-go (clients), produce consume, acks=1 acks=all, floor, start.
+# WORD chooses rows: kqd kafka (brokers), kq librdkafka franz-go (clients), produce consume latency, acks=1 acks=all, floor, start.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"

@@ -1,7 +1,7 @@
 // The bench of franz-go, with the same work as `kq bench`: one Produce call for each record, each with its own bytes,
 // every promise counted; consuming from the partition directly, every byte read.
 //
-//	franz_bench produce|consume BROKERS TOPIC RECORDS SIZE WARMUP ACKS LINGER_MS BATCH_BYTES BUFFER_BYTES
+//	franz_bench produce|consume|latency BROKERS TOPIC RECORDS SIZE WARMUP ACKS LINGER_MS BATCH_BYTES BUFFER_BYTES
 //
 // produce-pooled and consume-pooled use records again, for whoever can arrange that.
 package main
@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -178,6 +179,50 @@ func consume(o options) {
 	report(start, seen-first, bytes-firstBytes, 0, sum)
 }
 
+// One record at a time, to a consumer that waits for it.
+func latency(o options) {
+	ctx := context.Background()
+	seeds := kgo.SeedBrokers(strings.Split(o.brokers, ",")...)
+	producer, err := kgo.NewClient(seeds, kgo.DefaultProduceTopic(o.topic), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
+		kgo.ProducerBatchCompression(kgo.NoCompression()))
+	check(err)
+	consumer, err := kgo.NewClient(seeds, kgo.FetchMinBytes(1),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{o.topic: {0: kgo.NewOffset().AtEnd()}}))
+	check(err)
+	random := make([]byte, randomBytes+o.size+8)
+	number, seen := 0, -1
+	once := func() time.Duration {
+		value := valueAt(random, number, o.size)
+		binary.LittleEndian.PutUint64(value, uint64(number))
+		start := time.Now()
+		producer.Produce(ctx, &kgo.Record{Value: value}, func(_ *kgo.Record, err error) { check(err) })
+		for seen < number {
+			waiting, cancel := context.WithTimeout(ctx, time.Second)
+			fetches := consumer.PollFetches(waiting)
+			cancel()
+			fetches.EachRecord(func(record *kgo.Record) { seen = int(binary.LittleEndian.Uint64(record.Value)) })
+			if fetches.Empty() && seen < 0 { // the first went by before the consumer knew where the end is
+				seen = number
+			}
+		}
+		number++
+		return time.Since(start)
+	}
+	for range o.warmup {
+		once()
+	}
+	all := make([]time.Duration, 0, o.records)
+	for range o.records {
+		all = append(all, once())
+	}
+	slices.Sort(all)
+	quantile := func(part float64) float64 {
+		return float64(all[int(part*float64(len(all)-1))].Nanoseconds()) / 1e3
+	}
+	out, _ := json.Marshal(map[string]any{"records": len(all), "p50_us": quantile(0.5), "p99_us": quantile(0.99), "max_us": quantile(1)})
+	fmt.Println(string(out))
+}
+
 func main() {
 	number := func(i int) int {
 		n, err := strconv.Atoi(os.Args[i])
@@ -189,6 +234,8 @@ func main() {
 	o.pooled = strings.HasSuffix(os.Args[1], "-pooled")
 	if strings.HasPrefix(os.Args[1], "produce") {
 		produce(o)
+	} else if os.Args[1] == "latency" {
+		latency(o)
 	} else {
 		consume(o)
 	}
