@@ -71,6 +71,9 @@ func NewAdmin(ctx context.Context, servers string, options ...Option) (*Admin, e
 
 // Close ends what is under way with ErrClosed.  Closing twice does nothing.
 func (a *Admin) Close() error {
+	if a.core == nil {
+		return nil
+	}
 	runtime.SetFinalizer(a, nil)
 	a.core.close()
 	return nil
@@ -146,6 +149,9 @@ func (a *Admin) Run(ctx context.Context, operation string, parameters Item, item
 		return nil, err
 	}
 	defer runtime.KeepAlive(a)
+	if a.core == nil {
+		return nil, errNotMade
+	}
 	request, err := newRequest(operation, parameters, items)
 	if err != nil {
 		return nil, err

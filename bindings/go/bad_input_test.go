@@ -340,7 +340,9 @@ func TestAProgramMayEndWithoutClose(t *testing.T) {
 		p, _ := kq.NewProducer(context.Background(), at)
 		c, _ := kq.NewConsumer(context.Background(), at, kq.WithTopics(os.Getenv("KQ_ENDS_TOPIC")), kq.FromEarliest(), kq.WithGroup("ends"))
 		_ = p.Send(context.Background(), &kq.Record{Topic: os.Getenv("KQ_ENDS_TOPIC")})
+		s, _ := kq.NewShareConsumer(context.Background(), at, kq.WithTopics(os.Getenv("KQ_ENDS_TOPIC")), kq.WithGroup("ends-share"))
 		go c.Poll(context.Background())
+		go s.Poll(context.Background())
 		os.Exit(7)
 	}
 	command := exec.Command(os.Args[0], "-test.run=TestAProgramMayEndWithoutClose")
@@ -351,6 +353,24 @@ func TestAProgramMayEndWithoutClose(t *testing.T) {
 	if command.ProcessState.ExitCode() != 7 || time.Since(start) > 20*time.Second {
 		t.Fatalf("%v after %v\n%s", command.ProcessState, time.Since(start), out)
 	}
+}
+
+func TestAProgramThatIsStartedInheritsNothing(t *testing.T) {
+	inherited := func() string {
+		open, err := exec.Command("ls", "/proc/self/fd").Output()
+		must(t, err)
+		return string(open)
+	}
+	before := inherited()
+	at := servers(t)
+	name := topic(t, at, 1)
+	newConsumer(t, at, kq.WithTopics(name))
+	p := newProducer(t, at)
+	must(t, p.Send(within(t), &kq.Record{Topic: name}))
+	must(t, p.Flush(within(t)))
+	equal(t, strings.Fields(inherited()), strings.Fields(before))
+	must(t, p.Send(within(t), &kq.Record{Topic: name})) // and nothing is lost here
+	must(t, p.Flush(within(t)))
 }
 
 func TestCodesHaveTheNamesOfC(t *testing.T) {

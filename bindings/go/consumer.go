@@ -162,15 +162,18 @@ func (c *Consumer) CloseContext(ctx context.Context) error {
 	return err
 }
 
-// discard frees everything, once.  Whoever polls is woken first.
+// discard frees everything, once.  Whoever polls is woken; what a poll uses is freed when it is done, which may be after a handler of
+// rebalances that has called this.
 func (c *Consumer) discard() {
 	c.watch.close()
-	c.polling <- struct{}{}
-	defer c.polling.give()
 	c.end(func() {
-		ckq.BatchFree(c.done)
-		c.polled.Free()
 		ckq.ConsumerFree(c.native)
 		c.log.close()
+		go func() {
+			c.polling <- struct{}{}
+			defer c.polling.give()
+			ckq.BatchFree(c.done)
+			c.polled.Free()
+		}()
 	})
 }

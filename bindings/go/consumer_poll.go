@@ -107,6 +107,10 @@ func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 		return nil, err
 	}
 	defer runtime.KeepAlive(c)
+	if err := c.enter(); err != nil {
+		return nil, err
+	}
+	c.leave()
 	if err := c.polling.take(ctx); err != nil {
 		return nil, err
 	}

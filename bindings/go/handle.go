@@ -20,6 +20,9 @@ type handle struct {
 
 // enter must be paired with leave where it gave nil.
 func (h *handle) enter() error {
+	if h.what == "" {
+		return errNotMade
+	}
 	h.lock.RLock()
 	if h.closed {
 		h.lock.RUnlock()
@@ -27,6 +30,10 @@ func (h *handle) enter() error {
 	}
 	return nil
 }
+
+// Of a zero value.
+var errNotMade error = &Error{Code: ErrArgument, Verdict: ErrRefused, Partition: -1,
+	Message: "this is a zero value: make it with NewProducer, NewConsumer, NewShareConsumer or NewAdmin"}
 
 func (h *handle) leave() { h.lock.RUnlock() }
 

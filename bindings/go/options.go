@@ -90,7 +90,8 @@ func WithManualCommit() Option { return With("enable.auto.commit", "false") }
 // WithReadCommitted hides records of open and aborted transactions.
 func WithReadCommitted() Option { return With("isolation.level", "read_committed") }
 
-// WithRebalance is called, out of Poll and the loops, when the group gives or takes partitions.
+// WithRebalance is called, out of Poll and the loops, when the group gives or takes partitions.  The handler may call everything but Poll
+// and the loops.
 func WithRebalance(handle func(context.Context, *Consumer, Rebalance) error) Option {
 	return func(s *settings) { s.onRebalance = handle }
 }

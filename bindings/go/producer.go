@@ -28,6 +28,9 @@ func NewProducer(ctx context.Context, servers string, options ...Option) (*Produ
 // delivered shows in the next Flush, or in Close.
 func (p *Producer) Send(ctx context.Context, record *Record) error {
 	defer runtime.KeepAlive(p)
+	if p.core == nil {
+		return errNotMade
+	}
 	return p.core.send(ctx, record, nil)
 }
 
@@ -35,12 +38,21 @@ func (p *Producer) Send(ctx context.Context, record *Record) error {
 // deliveries of the producer share, in the order of delivery: it must not wait, and must not call Flush, SendSync or Close.
 func (p *Producer) SendFunc(ctx context.Context, record *Record, delivered func(Delivery)) error {
 	defer runtime.KeepAlive(p)
+	if p.core == nil {
+		return errNotMade
+	}
 	return p.core.send(ctx, record, delivered)
 }
 
 // SendSync sends records and waits until each has been acknowledged or has failed.  The error is that of the first that failed; a
 // context that ends does not call back what was taken.
 func (p *Producer) SendSync(ctx context.Context, records ...*Record) ([]Delivery, error) {
+	if p.core == nil {
+		return nil, errNotMade
+	}
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
 	deliveries := make([]Delivery, len(records))
 	done := make(chan struct{})
 	left := atomic.Int64{}
@@ -74,7 +86,12 @@ func (p *Producer) SendSync(ctx context.Context, records ...*Record) ([]Delivery
 
 // Flush sends at once what waits for company and waits until all that was sent before has been acknowledged or has failed.  The error
 // is a *FlushError where records sent by Send have failed since the last Flush.
-func (p *Producer) Flush(ctx context.Context) error { return p.core.flush(ctx) }
+func (p *Producer) Flush(ctx context.Context) error {
+	if p.core == nil {
+		return errNotMade
+	}
+	return p.core.flush(ctx)
+}
 
 // FlushError tells of records that were taken by Send and could not be delivered.
 type FlushError struct {
@@ -89,15 +106,28 @@ func (e *FlushError) Error() string {
 func (e *FlushError) Unwrap() error { return e.First }
 
 // Pending is how many records are neither acknowledged nor failed yet.
-func (p *Producer) Pending() int { return p.core.pending() }
+func (p *Producer) Pending() int {
+	if p.core == nil {
+		return 0
+	}
+	return p.core.pending()
+}
 
 // Purge gives up what has not been sent yet: those records fail with ErrClosed.  What is on its way to a broker goes on.
-func (p *Producer) Purge() error { return p.core.purge() }
+func (p *Producer) Purge() error {
+	if p.core == nil {
+		return errNotMade
+	}
+	return p.core.purge()
+}
 
 // Partitions tells how many partitions a topic has.
 func (p *Producer) Partitions(ctx context.Context, topic string) (int, error) {
 	if err := checkContext(ctx); err != nil {
 		return 0, err
+	}
+	if p.core == nil {
+		return 0, errNotMade
 	}
 	return p.core.partitionCount(ctx, topic)
 }
@@ -107,6 +137,9 @@ func (p *Producer) Close() error { return p.CloseContext(context.Background()) }
 
 // CloseContext is Close that gives up, with what is not delivered yet, when the context ends.
 func (p *Producer) CloseContext(ctx context.Context) error {
+	if p.core == nil {
+		return nil
+	}
 	runtime.SetFinalizer(p, nil)
 	return p.core.close(ctx)
 }

@@ -152,6 +152,10 @@ func (c *ShareConsumer) Poll(ctx context.Context) (*Batch, error) {
 		return nil, err
 	}
 	defer runtime.KeepAlive(c)
+	if err := c.enter(); err != nil {
+		return nil, err
+	}
+	c.leave()
 	if err := c.polling.take(ctx); err != nil {
 		return nil, err
 	}

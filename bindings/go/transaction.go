@@ -37,6 +37,9 @@ func (p *Producer) Transact(ctx context.Context, work func(tx *Tx) error) error 
 		return wrongArgument("the function is nil")
 	}
 	defer runtime.KeepAlive(p)
+	if p.core == nil {
+		return errNotMade
+	}
 	return p.core.transact(ctx, work)
 }
 

@@ -3,7 +3,7 @@
 #
 #   bindings/java/test.sh BUILD WORK      BUILD: a meson build of kq; WORK: a directory of our own
 #
-# KQ_TEST_TIER=full runs the promised numbers.  What Maven needs comes from Maven Central, once.
+# KQ_TEST_TIER=full runs the promised numbers: ten minutes of traffic instead of a million records.  What Maven needs comes from Maven Central, once.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

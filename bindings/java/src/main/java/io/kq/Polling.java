@@ -100,10 +100,13 @@ final class Polling {
     return 0;
   }
 
+  /** Of a closed consumer nobody waits. */
   void wakeup() {
     wokenUp = true;
+    if (handle.closed()) return;
+    long consumer = handle.enter();
     try {
-      wake.accept(handle.enter());
+      wake.accept(consumer);
     } finally {
       handle.leave();
     }

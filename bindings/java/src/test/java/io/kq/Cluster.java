@@ -15,6 +15,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 /** What the tests run against: the broker of the environment variable KQ_TEST_BOOTSTRAP, or else one kqd inside this JVM. */
 final class Cluster {
   static final boolean FULL = "full".equals(System.getenv("KQ_TEST_TIER"));
+  static final boolean OWN = System.getenv("KQ_TEST_BOOTSTRAP") == null;
   private static final AtomicInteger COUNT = new AtomicInteger();
   private static String bootstrap;
 
@@ -23,7 +24,10 @@ final class Cluster {
   static synchronized String bootstrap() {
     if (bootstrap == null) {
       bootstrap = System.getenv("KQ_TEST_BOOTSTRAP");
-      if (bootstrap == null) bootstrap = KqBroker.start(Map.of("offsets.topic.num.partitions", "2", "transaction.state.log.num.partitions", "2")).bootstrapServers();
+      if (bootstrap == null) {
+        bootstrap = KqBroker.start(Map.of("offsets.topic.num.partitions", "2", "transaction.state.log.num.partitions", "2",
+            "log.retention.check.interval.ms", "1000")).bootstrapServers();
+      }
     }
     return bootstrap;
   }

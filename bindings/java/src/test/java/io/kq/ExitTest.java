@@ -8,8 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringDeserializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -29,8 +31,15 @@ class ExitTest {
       Thread poller = new Thread(() -> {
         while (true) consumer.poll(Duration.ofSeconds(1));
       });
-      poller.setDaemon(true);
-      poller.start();
+      KqShareConsumer<String, String> member = new KqShareConsumer<>(Map.of("bootstrap.servers", address, "group.id", Cluster.name("share")), new StringDeserializer(), new StringDeserializer());
+      member.subscribe(List.of(topic));
+      Thread worker = new Thread(() -> {
+        while (true) member.poll(Duration.ofSeconds(1));
+      });
+      for (Thread each : List.of(poller, worker)) {
+        each.setDaemon(true);
+        each.start();
+      }
       System.out.println("about to end");
       if (arguments[1].equals("exit")) System.exit(7);
       if (arguments[1].equals("throw")) throw new IllegalStateException("on purpose");
