@@ -15,8 +15,8 @@ import threading
 logger = logging.getLogger("libkq")
 logger.addHandler(logging.NullHandler())
 
-_LINE = re.compile(r"\[[^\]]*\] +(?P<level>[A-Z]+) +(?P<rest>.*)")
-_LEVELS = {"ERROR": logging.ERROR, "FATAL": logging.CRITICAL, "WARN": logging.WARNING, "INFO": logging.INFO, "DEBUG": logging.DEBUG}
+LINE = re.compile(r"\[[^\]]*\] +(?P<level>[A-Z]+) +(?P<rest>.*)")
+LEVELS = {"ERROR": logging.ERROR, "FATAL": logging.CRITICAL, "WARN": logging.WARNING, "INFO": logging.INFO, "DEBUG": logging.DEBUG}
 _PIPE_BYTES = 1 << 20
 _FLUSH_SECONDS = 1.0
 _MARK = "\0"
@@ -42,8 +42,8 @@ class Bridge:
                 if line.startswith(_MARK):
                     self._flushed.set()
                     continue
-                found = _LINE.match(line)
-                level = _LEVELS.get(found["level"], logging.INFO) if found else logging.INFO
+                found = LINE.match(line)
+                level = LEVELS.get(found["level"], logging.INFO) if found else logging.INFO
                 self._logger.log(level, "%s", found["rest"] if found else line.rstrip("\n"))
 
     def flush(self) -> None:

@@ -62,10 +62,16 @@ class AnyProducer(_kq.Producer):
         return _kq.producer_fd(self)
 
     def _ready(self) -> None:
+        raised: BaseException | None = None
         for delivery in self._take_ready():
             notify, delivery._notify = delivery._notify, None
             if notify is not None:
-                notify(delivery)
+                try:
+                    notify(delivery)
+                except BaseException as error:  # the others are told all the same
+                    raised = raised or error
+        if raised is not None:
+            raise raised
 
     def _raise_lost(self) -> None:
         error, count = self._take_lost()

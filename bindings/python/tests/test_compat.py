@@ -1,6 +1,9 @@
 """The same program on confluent_kafka's interface, by libkq and (where it is installed) by the original."""
 
+import contextlib
 import importlib
+import json
+import logging
 import time
 
 import pytest
@@ -110,3 +113,54 @@ def test_wrong_configuration(ck):
         ck.Consumer({"bootstrap.servers": "localhost"})
     with pytest.raises(TypeError):
         ck.Producer()
+
+
+def test_errors_statistics_and_log_lines_are_told_by_poll(ck, servers, made):
+    told = {"error": [], "statistics": [], "log": []}
+
+    class Log(logging.Handler):
+        def emit(self, record):
+            told["log"].append(record.getMessage())
+
+    log = logging.Logger("own", logging.DEBUG)
+    log.addHandler(Log())
+    nobody = ck.Producer({"bootstrap.servers": "127.0.0.1:1", "error_cb": told["error"].append, "debug": "broker"}, logger=log)
+    producer = ck.Producer({"bootstrap.servers": servers, "statistics.interval.ms": 50, "stats_cb": told["statistics"].append})
+    producer.produce(made, b"x", partition=0)
+    deadline = time.monotonic() + 20
+    while not (all(told.values()) and made in json.loads(told["statistics"][-1])["topics"]) and time.monotonic() < deadline:
+        nobody.poll(0.05)
+        producer.poll(0.05)
+    assert told["error"][0].code() in (ck.KafkaError._ALL_BROKERS_DOWN, ck.KafkaError._TRANSPORT) and not told["error"][0].fatal()
+    statistics = json.loads(told["statistics"][-1])
+    assert statistics["type"] == "producer" and statistics["txmsgs"] == 1 and statistics["topics"][made]["partitions"]["0"]["txmsgs"] == 1
+    assert told["log"]
+
+
+def test_every_delivery_is_told_where_a_callback_raises(ck, servers, made):
+    told = []
+
+    def on_delivery(error, message):
+        told.append(message.value())
+        raise RuntimeError("mine")
+
+    producer = ck.Producer({"bootstrap.servers": servers, "linger.ms": 50})
+    for i in range(3):
+        producer.produce(made, b"%d" % i, partition=0, on_delivery=on_delivery)
+    deadline = time.monotonic() + 20
+    while len(told) < 3 and time.monotonic() < deadline:
+        with contextlib.suppress(RuntimeError):
+            producer.flush(1)
+    assert told == [b"0", b"1", b"2"]
+
+
+def test_the_queue_has_its_limit(ck):
+    producer = ck.Producer({"bootstrap.servers": "127.0.0.1:1", "queue.buffering.max.messages": 2})
+    producer.produce("t", b"x")
+    producer.produce("t", b"x", headers=[("h", None)])
+    with pytest.raises(BufferError):
+        producer.produce("t", b"x")
+    producer.purge()
+    assert producer.flush(5) == 0
+    with pytest.raises(TypeError):
+        producer.produce("t", b"x", headers=["h"])

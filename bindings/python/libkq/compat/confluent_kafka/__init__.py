@@ -3,13 +3,15 @@
     from libkq.compat.confluent_kafka import Consumer, KafkaError, KafkaException, Producer
     from libkq.compat.confluent_kafka.admin import AdminClient, NewTopic
 
-Callbacks are called from poll and flush, as there.  Settings that tune librdkafka's inside are taken and do nothing.  Not here: share consumers,
-statistics (stats_cb), and the serializing clients with their schema registry, which work on any Producer and Consumer of this shape.
+Callbacks are called from poll and flush, as there: deliveries, rebalances, commits, `error_cb`, `stats_cb` and the `logger`.  Settings that tune
+librdkafka's inside are taken and do nothing.  Not here: share consumers, throttle_cb, SASL and OAuth, and the serializing clients with their schema
+registry, which work on any Producer and Consumer of this shape.
 """
 
 from __future__ import annotations
 
 from ... import _kq
+from ._callbacks import ThrottleEvent
 from ._consumer import Consumer
 from ._errors import KafkaError, KafkaException
 from ._model import (
@@ -51,6 +53,7 @@ __all__ = [
     "KafkaException",
     "Message",
     "Producer",
+    "ThrottleEvent",
     "TopicPartition",
     "libversion",
     "version",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,10 +13,13 @@ from ..._consumer import Consumer as KqConsumer
 from ..._errors import ClosedError, KqError
 from ..._events import Assigned, Committed, EndOfPartition, Event, Lost, Revoked
 from . import _cluster
+from ._callbacks import Callbacks
 from ._conf import split
 from ._errors import KafkaError, KafkaException, from_kq
-from ._model import OFFSET_INVALID, OFFSET_STORED, Message, TopicPartition, received
+from ._model import OFFSET_INVALID, OFFSET_STORED, TIMESTAMP_NOT_AVAILABLE, Message, TopicPartition, received
 
+_CLOSE_SECONDS = 5.0
+_SLICE_SECONDS = 0.1
 OnPartitions = Callable[["Consumer", list[TopicPartition]], object]
 
 
@@ -29,9 +33,11 @@ class Consumer:
         if "group.id" not in self._told:
             raise ValueError("Failed to create consumer: group.id must be set")
         self._eof = str(self._told.get("enable.partition.eof", "false")).lower() == "true"
+        self._callback = Callbacks("consumer", self._callbacks, self._told)
         try:
             self._kq: KqConsumer = KqConsumer(config=self._told)
         except KqError as error:
+            self._callback.close()
             raise KafkaException(from_kq(error)) from None
         self._records: Iterator[_kq.Record] | None = None
         self._messages: list[Message] = []
@@ -39,7 +45,7 @@ class Consumer:
         self._calling: str | None = None
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("_kq", "_told", "_on", "_calling", "_messages", "_records"):
+        if name.startswith("_") and not name.startswith("__") and "_kq" not in self.__dict__:
             raise RuntimeError("Consumer closed")  # __init__ of this class was never called
         raise AttributeError(name)
 
@@ -130,6 +136,7 @@ class Consumer:
     def poll(self, timeout: float | None = None) -> Message | None:
         """A message, or None where there was none within the time.  Without one it waits as long as it takes."""
         limit = None if timeout is None or timeout < 0 else time.monotonic() + timeout
+        sliced = self._callback.wanted
         while True:
             if self._messages:
                 return self._messages.pop(0)
@@ -138,8 +145,12 @@ class Consumer:
                 if record is not None:
                     return received(record)
                 self._records = None
+            left = None if limit is None else max(0.0, limit - time.monotonic())
             try:
-                got = self._kq.poll(None if limit is None else max(0.0, limit - time.monotonic()))
+                if sliced:
+                    self._callback.serve(self._kq.statistics)
+                    left = _SLICE_SECONDS if left is None else min(left, _SLICE_SECONDS)
+                got = self._kq.poll(left)
             except ClosedError:
                 raise RuntimeError("Consumer closed") from None
             except KqError as error:
@@ -150,13 +161,14 @@ class Consumer:
                 self._event(got)
                 del got
             elif limit is not None and time.monotonic() >= limit:
+                self._callback.serve(self._kq.statistics)
                 return None
 
     def _error_message(self, error: KqError) -> Message:
         told = from_kq(error)
         if "error_cb" in self._callbacks and error.topic is None:
             self._callbacks["error_cb"](told)
-        return Message(error.topic, error.partition, value=told.str().encode(), error=told)
+        return Message(error.topic, error.partition, value=told.str().encode(), error=told, timestamp=(TIMESTAMP_NOT_AVAILABLE, -1))
 
     def _event(self, event: Event) -> None:
         if isinstance(event, EndOfPartition):
@@ -222,9 +234,14 @@ class Consumer:
             if message.error():
                 raise KafkaException(message.error())
             offsets = [self._after(message)]
-        wanted = [each._kq() for each in offsets] if offsets is not None else self._kq._to_commit(None)
+        if self._kq.closed:
+            raise RuntimeError("Consumer closed")
+        wanted = [each._kq() for each in offsets if each.offset >= 0] if offsets is not None else self._kq._to_commit(None)
         stored = str(self._told.get("enable.auto.offset.store", "true")).lower() == "false"
-        if offsets is None and not wanted and not stored and not any(each.position >= 0 for each in self._do(self._kq.assignment)):
+        none = offsets is None and not stored and not any(each.position >= 0 for each in self._do(self._kq.assignment))
+        if not wanted and (offsets is not None or none):
+            if asynchronous:
+                return None
             raise KafkaException(KafkaError(-168, "Commit failed: Local: No offset stored"))
         if asynchronous:
             self._do(_kq.consumer_commit_async, self._kq, wanted, 0)
@@ -242,10 +259,14 @@ class Consumer:
         )
 
     def store_offsets(self, message: Message | None = None, offsets: list[TopicPartition] | None = None) -> None:
-        if (message is None) == (offsets is None):
+        if self._kq.closed:
+            raise RuntimeError("Consumer closed")
+        if message is not None and offsets is not None:
+            raise ValueError("message and offsets are mutually exclusive")
+        if message is None and offsets is None:
             raise ValueError("expected either message or offsets")
         wanted = [self._after(message)] if message is not None else offsets or []
-        self._do(_kq.consumer_store, self._kq, [each._kq() for each in wanted])
+        self._do(_kq.consumer_store, self._kq, [each._kq() for each in wanted if each.offset >= 0])
 
     def committed(self, partitions: list[TopicPartition], timeout: float | None = None) -> list[TopicPartition]:
         asked = [(each.topic, each.partition) for each in partitions]
@@ -272,6 +293,9 @@ class Consumer:
         self, partition: TopicPartition, timeout: float | None = None, cached: bool = False
     ) -> tuple[int, int] | None:
         at = [partition._kq()[:2]]
+        if cached:
+            known = {(each.topic, each.partition): each.end_offset for each in self._do(self._kq.assignment)}
+            return OFFSET_INVALID, max(known.get(at[0], -1), -1) if known.get(at[0], -1) >= 0 else OFFSET_INVALID
         low = self._do(self._kq.offsets_at, -2, at, _cluster.seconds(timeout))[0]
         high = self._do(self._kq.offsets_at, -1, at, _cluster.seconds(timeout))[0]
         return low, high
@@ -286,15 +310,19 @@ class Consumer:
     # -- the rest
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> _cluster.ClusterMetadata:
+        if "_kq" not in self.__dict__ or self._kq.closed:
+            raise RuntimeError("Handle has been closed")
         return _cluster.metadata(self._told, topic, timeout)
 
     def consumer_group_metadata(self) -> KqConsumer:
         """For send_offsets_to_transaction alone, which asks the consumer then."""
+        if self._kq.closed:
+            raise RuntimeError("Consumer closed")
         return self._kq
 
     def close(self) -> None:
-        if self._kq.closed:
-            raise RuntimeError("Consumer already closed")
+        if "_kq" not in self.__dict__ or self._kq.closed:
+            return
         self._records = None
         if "revoke" in self._on and self._kq.assignment():
             partitions = self.assignment()
@@ -303,7 +331,9 @@ class Consumer:
                 self._on["revoke"](self, partitions)
             finally:
                 self._calling = None
-        self._do(self._kq.close, 5.0)
+        with contextlib.suppress(KqError):  # what could not be committed, with nobody there
+            self._kq.close(_CLOSE_SECONDS)
+        self._callback.close()
 
     def __enter__(self) -> Consumer:
         return self

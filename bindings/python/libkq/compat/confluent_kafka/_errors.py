@@ -32,14 +32,21 @@ _FROM_KQ = {
 }  # fmt: skip
 
 
-class KafkaError:
+class _Codes(type):
+    """Type checkers know the codes by it: KafkaError._PARTITION_EOF is an int."""
+
+    def __getattr__(cls, name: str) -> int:
+        raise AttributeError(f"KafkaError has no code {name}")
+
+
+class KafkaError(metaclass=_Codes):
     """What failed, and whether to try again."""
 
     def __init__(
         self, error: int, reason: str | None = None, fatal: bool = False, retriable: bool = False, txn_requires_abort: bool = False
     ) -> None:
         self._code, self._fatal, self._retriable, self._abort = int(error), bool(fatal), bool(retriable), bool(txn_requires_abort)
-        self._reason = reason if reason is not None else self.name()
+        self._reason = reason if reason is not None else _NAMES.get(self._code, f"Err-{self._code}?")
 
     def code(self) -> int:
         return self._code
@@ -78,9 +85,6 @@ class KafkaError:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return KafkaError, (self._code, self._reason, self._fatal, self._retriable, self._abort)
-
-    def __getattr__(self, name: str) -> Any:  # type: ignore[valid-type]
-        raise AttributeError(name)
 
 
 _NAMES: dict[int, str] = {}

@@ -97,6 +97,11 @@ class Message:
         self._leader_epoch = leader_epoch if leader_epoch is not None and leader_epoch >= 0 else None
         self._delivery_count = delivery_count if delivery_count is not None and delivery_count > 0 else None
 
+    def __getattr__(self, name: str) -> Any:
+        if name not in Message.__slots__:
+            raise AttributeError(name)
+        return 0 if name in ("_partition", "_offset", "_leader_epoch") else None  # made by __new__ alone
+
     def _all(self) -> tuple[Any, ...]:
         return (
             self._topic, -1 if self._partition is None else self._partition, OFFSET_INVALID if self._offset is None else self._offset,

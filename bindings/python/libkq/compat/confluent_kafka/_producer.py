@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from ... import _kq
 from ..._errors import ClosedError, FatalError, KqError, RetriableError
 from ..._producer import Producer as KqProducer
 from . import _cluster
+from ._callbacks import Callbacks
 from ._conf import split
 from ._errors import KafkaError, KafkaException, from_kq
 from ._model import Headers, Message, TopicPartition
@@ -34,16 +36,24 @@ class Producer:
         self._told, self._callbacks = split(dict(args[0]) if args else {}, kwargs)
         self._told.setdefault("partitioner", "consistent_random")
         self._waiting = 0
+        self._limit = int(self._limit_of(args, kwargs) or 100_000)
         self._state = ""
+        self._callback = Callbacks("producer", self._callbacks, self._told)
         self._patience = int(self._told.get("delivery.timeout.ms", self._told.get("message.timeout.ms", 0)) or 120_000) / 1000
         try:
             self._kq: KqProducer = KqProducer(config={**self._told, "max.block.ms": 0})
         except KqError as error:
+            self._callback.close()
             raise KafkaException(from_kq(error)) from None
         self._pending: list[tuple[Any, ...]] = []
 
+    @staticmethod
+    def _limit_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = {**(dict(args[0]) if args else {}), **kwargs}
+        return given.get("queue.buffering.max.messages")
+
     def __getattr__(self, name: str) -> Any:
-        if name in ("_kq", "_told", "_callbacks", "_pending", "_waiting", "_patience", "_state"):
+        if name.startswith("_") and not name.startswith("__") and "_kq" not in self.__dict__:
             raise RuntimeError("Producer has been closed")  # __init__ of this class was never called
         raise AttributeError(name)
 
@@ -51,6 +61,8 @@ class Producer:
         self, topic: str, messages: list[dict[str, Any]], partition: int = -1, callback: OnDelivery | None = None, on_delivery: OnDelivery | None = None
     ) -> int:
         """Queues messages, each a dict of value, key, partition, timestamp and headers; how many were queued.  One that was not gets `_error`."""
+        if not isinstance(topic, str):
+            raise TypeError("topic must be a string")
         if not isinstance(messages, list):
             raise TypeError("messages must be a list")
         queued = 0
@@ -88,6 +100,8 @@ class Producer:
     ) -> None:
         """Queues a message.  BufferError: the queue is full, poll."""
         told = callback or on_delivery or self._callbacks.get("on_delivery")
+        if self._waiting >= self._limit:
+            raise BufferError("Local: Queue full")
         started = time.monotonic()
 
         def notify(delivery: _kq.Delivery) -> None:
@@ -104,8 +118,9 @@ class Producer:
 
         options: dict[str, Any] = {"partition": partition, "timestamp": timestamp or None, "headers": headers, "_notify": notify}
         if self._pending or not self._send(topic, value, key, options):
-            if len(self._pending) >= 100_000:
-                raise BufferError("Local: Queue full")
+            if self._kq.closed:
+                raise RuntimeError("Producer has been closed")
+            _check(value, key, headers)
             self._pending.append((topic, value, key, options, started + self._patience))
         self._waiting += 1
 
@@ -135,9 +150,9 @@ class Producer:
         self._send_pending()
         try:
             self._kq.poll(timeout)
+            return before - self._waiting + self._callback.serve(self._kq.statistics)
         except KqError as error:
             raise _raise(error) from None
-        return before - self._waiting
 
     def poll(self, timeout: float = -1) -> int:
         """Serves callbacks; how many there were."""
@@ -151,6 +166,9 @@ class Producer:
     def flush(self, timeout: float = -1) -> int:
         """Waits until all is delivered; how many messages are left."""
         limit = None if timeout is None or timeout < 0 else time.monotonic() + timeout
+        if self._kq.closed:
+            raise RuntimeError("Producer has been closed")
+        self._callback.serve(None)
         while self._waiting:
             left = 0.1 if limit is None else min(0.1, max(0.0, limit - time.monotonic()))
             self._serve(0)
@@ -171,23 +189,32 @@ class Producer:
     def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
         if in_queue:
             for topic, _, _, options, _ in self._pending:
-                options["_notify"](_Refused(topic, KafkaError(KafkaError._PURGE_QUEUE)))  # type: ignore[attr-defined]
+                options["_notify"](_Refused(topic, KafkaError(KafkaError._PURGE_QUEUE)))
             self._pending.clear()
             self._kq.purge()
 
     def close(self, timeout: float = -1) -> bool:
-        self.flush(timeout)
-        self._kq.close(_cluster.seconds(timeout))
+        if not self._kq.closed:
+            try:
+                self.flush(timeout)
+            finally:
+                with contextlib.suppress(KqError):
+                    self._kq.close(_cluster.seconds(timeout))
+                self._callback.close()
         return True
+
+    def __del__(self) -> None:
+        if "_kq" in self.__dict__ and self._kq.closed:
+            self._callback.close()
 
     def __enter__(self) -> Producer:
         return self
 
     def __exit__(self, *unused: object) -> None:
-        self.flush()
+        self.close()
 
     def __len__(self) -> int:
-        return self._waiting
+        return int(self.__dict__.get("_waiting", 0))
 
     def __bool__(self) -> bool:
         return True
@@ -197,7 +224,11 @@ class Producer:
 
     def init_transactions(self, timeout: float = -1) -> None:
         """libkq does so with the first transaction: it is opened here, and begin_transaction finds it open."""
-        self._transaction("begin", timeout)
+        try:
+            self._transaction("begin", timeout)
+        except KafkaException:
+            self._state = "conflict"
+            raise
         self._state = "initialised"
 
     def begin_transaction(self, timeout: float = -1) -> None:
@@ -224,6 +255,8 @@ class Producer:
         self._serve(0)
 
     def _must_be(self, *states: str) -> None:
+        if "transactional.id" in self._told and self._state == "conflict":
+            raise KafkaException(KafkaError(-173, "init_transactions has not succeeded: call it again", retriable=True))
         if "transactional.id" in self._told and self._state not in states:
             raise KafkaException(KafkaError(-172, f"Operation not valid in state {self._state or 'Init'}"))
 
@@ -236,6 +269,19 @@ class Producer:
             raise KafkaException(KafkaError(from_kq(error).code(), error.message, fatal=True)) from None
         except KqError as error:
             raise _raise(error) from None
+
+
+def _check(value: Any, key: Any, headers: Any) -> None:
+    """What is kept for later must be fit to be sent then."""
+    for name, each in (("value", value), ("key", key)):
+        if each is not None and not isinstance(each, (bytes, str, bytearray, memoryview)):
+            raise TypeError(f"{name} must be bytes or str, not {type(each).__name__}")
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise TypeError("Headers are expected to be a list of (key, value) tuples")
+        if pair[1] is not None and not isinstance(pair[1], (bytes, str, bytearray, memoryview)):
+            raise TypeError("Invalid header value: must be bytes, str or None")
 
 
 class _Refused:
