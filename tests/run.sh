@@ -71,7 +71,8 @@ configure() {
     [ -n "$clang" ] || { echo "$kind: no clang++ here" >&2; return 1; }
     local cache=
     ! command -v ccache >/dev/null || cache='ccache '
-    CC=$cache${clang/++/} CXX=$cache$clang meson setup "$builds/$kind" "${options[@]}"
+    # lld links a test of the whole broker in a fifth of ld's time.
+    CC=$cache${clang/++/} CXX=$cache$clang CC_LD=lld CXX_LD=lld meson setup "$builds/$kind" "${options[@]}"
   fi
 }
 
