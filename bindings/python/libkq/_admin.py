@@ -40,7 +40,7 @@ class Admin(AnyAdmin, Operations):
     hold for all items.  The answer is a list of rows.  The first row that failed is raised, unless check=False: then each row's `error` tells.
     """
 
-    def run(self, operation: str, *items: Any, timeout: float | None = None, check: bool = True, **named: Any) -> list[Any]:
+    def run(self, operation: str, /, *items: Any, timeout: float | None = None, check: bool = True, **named: Any) -> list[Any]:
         """Runs an operation by its name."""
         return rows(ROWS.get(operation, Row), _kq.call("admin", self, timeout, operation, request(operation, items, named)), check)
 
@@ -54,7 +54,7 @@ class Admin(AnyAdmin, Operations):
 class AsyncAdmin(AnyAdmin, AsyncOperations):
     """The same for asyncio: `await admin.create_topics("orders", partitions=4)`."""
 
-    async def run(self, operation: str, *items: Any, timeout: float | None = None, check: bool = True, **named: Any) -> list[Any]:
+    async def run(self, operation: str, /, *items: Any, timeout: float | None = None, check: bool = True, **named: Any) -> list[Any]:
         """Runs an operation by its name."""
         return rows(ROWS.get(operation, Row), await _waits.call("admin", self, timeout, operation, request(operation, items, named)), check)
 

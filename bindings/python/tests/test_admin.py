@@ -67,3 +67,16 @@ def test_wrong_parameters_are_refused_by_name(broker):
             admin.describe_cluster("what")
         with pytest.raises(kq.RefusedError):
             admin.run("no_such_operation")
+
+
+def test_access_rules(broker, name):
+    """One of their parameters is named as the operation itself is."""
+    with kq.Admin(broker) as admin:
+        rule = {"resource_type": "topic", "resource": name, "principal": "User:u", "operation": "read"}
+        try:
+            admin.create_acls(rule)
+        except kq.RefusedError as error:
+            assert error.name in ("SECURITY_DISABLED", "UNSUPPORTED")
+            return
+        [row] = admin.describe_acls(resource_type="topic", resource=name, operation="read")
+        assert (row.principal, row.operation) == ("User:u", "read")

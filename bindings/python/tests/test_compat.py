@@ -105,6 +105,33 @@ def test_administration(ck, servers, made):
     assert admin.delete_topics([made])[made].result(20) is None
 
 
+def test_administration_of_groups_and_records(ck, servers, made):
+    admin = ck.admin.AdminClient({"bootstrap.servers": servers})
+    producer = ck.Producer({"bootstrap.servers": servers})
+    for i in range(10):
+        producer.produce(made, b"%d" % i, partition=0)
+    producer.flush(20)
+    with contextlib.closing(ck.Consumer({"bootstrap.servers": servers, "group.id": made, "auto.offset.reset": "earliest"})) as consumer:
+        consumer.subscribe([made])
+        assert consumer.poll(20).value() == b"0"
+        [group] = admin.describe_consumer_groups([made]).values()
+        group = group.result(20)
+        assert group.state == ck.ConsumerGroupState.STABLE and len(group.members) == 1 and not group.is_simple_consumer_group
+        assert sorted(each.partition for each in group.members[0].assignment.topic_partitions) == [0, 1]
+    assert made in [each.group_id for each in admin.list_consumer_groups().result(20).valid]
+    at = ck.TopicPartition(made, 0, 4)
+    admin.alter_consumer_group_offsets([ck.ConsumerGroupTopicPartitions(made, [at])])[made].result(20)
+    found = admin.list_consumer_group_offsets([ck.ConsumerGroupTopicPartitions(made)])[made].result(20)
+    assert [each.offset for each in found.topic_partitions if each.partition == 0] == [4]
+    assert admin.list_offsets({at: ck.admin.OffsetSpec.latest()})[at].result(20).offset == 10
+    assert admin.delete_records([at])[at].result(20).low_watermark == 4
+    cluster = admin.describe_cluster().result(20)
+    assert cluster.controller.id in [node.id for node in cluster.nodes]
+    topic = admin.describe_topics(ck.TopicCollection([made]))[made].result(20)
+    assert [partition.id for partition in topic.partitions] == [0, 1] and topic.partitions[0].leader.port > 0 and not topic.is_internal
+    assert admin.delete_consumer_groups([made])[made].result(20) is None
+
+
 def test_wrong_configuration(ck):
     with pytest.raises(ck.KafkaException) as raised:
         ck.Producer({"no.such.setting": 1})

@@ -11,6 +11,16 @@ registry, which work on any Producer and Consumer of this shape.
 from __future__ import annotations
 
 from ... import _kq
+from ._admin_model import (
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    ConsumerGroupType,
+    ElectionType,
+    IsolationLevel,
+    Node,
+    TopicCollection,
+    TopicPartitionInfo,
+)
 from ._callbacks import ThrottleEvent
 from ._consumer import Consumer
 from ._errors import KafkaError, KafkaException
@@ -49,12 +59,20 @@ __all__ = [
     "TIMESTAMP_LOG_APPEND_TIME",
     "TIMESTAMP_NOT_AVAILABLE",
     "Consumer",
+    "ConsumerGroupState",
+    "ConsumerGroupTopicPartitions",
+    "ConsumerGroupType",
+    "ElectionType",
+    "IsolationLevel",
     "KafkaError",
     "KafkaException",
     "Message",
+    "Node",
     "Producer",
     "ThrottleEvent",
+    "TopicCollection",
     "TopicPartition",
+    "TopicPartitionInfo",
     "libversion",
     "version",
 ]
