@@ -129,6 +129,22 @@ Table member_table(const Rows& members) {
   return table;
 }
 
+// A share group commits no offsets: below its start everything is done with, and lag counts what is not, behind it.
+Table share_table(const Common& common, kq_admin* admin, const std::string& group) {
+  const RowsOwner listed = run_for_groups("list_share_group_offsets", {group}, common, admin);
+  const Rows groups(listed.get());
+  if (const kq_error* error = groups.error(0)) throw Failure{exit_status(error), describe(error)};
+  Table table({{"topic"}, {"partition", true}, {"start_offset", true}, {"lag", true}});
+  const Rows rows = groups.nested(0, "offsets");
+  const auto known = [&](size_t row, const char* column) {
+    const int64_t value = rows.int64(row, column);
+    return value < 0 ? boost::json::value() : boost::json::value(value);
+  };
+  for (size_t i = 0; i < rows.size(); ++i)
+    table.add({rows.string(i, "topic").c_str(), rows.int64(i, "partition"), known(i, "offset"), known(i, "lag")});
+  return table;
+}
+
 int describe_groups(const Common& common, const Groups& options) {
   const Admin admin = common.admin();
   const RowsOwner described = run_for_groups("describe_groups", options.groups, common, admin.get());
@@ -141,7 +157,9 @@ int describe_groups(const Common& common, const Groups& options) {
     const auto readers = readers_of(groups.nested(i, "members"));
     Offsets places = committed;
     for (const auto& [place, reader] : readers) places.try_emplace(place, -1);
-    const Table table = offset_table(committed, offsets_at(common, admin.get(), places, KQ_LATEST), readers);
+    const Table table = groups.string(i, "type") == "share"
+                            ? share_table(common, admin.get(), groups.string(i, "group"))
+                            : offset_table(committed, offsets_at(common, admin.get(), places, KQ_LATEST), readers);
     const Table members = member_table(groups.nested(i, "members"));
     if (for_json(common.output)) {
       all.push_back({{"group", groups.string(i, "group")},
