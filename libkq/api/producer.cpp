@@ -4,6 +4,7 @@
 #include "libkq/api/batch.hpp"
 #include "libkq/api/config.hpp"
 #include "libkq/api/handle.hpp"
+#include "libkq/client/producer_engine.hpp"
 
 using namespace kq;
 using namespace kq::api;
@@ -191,6 +192,8 @@ kq_error* kq_producer_close(kq_producer* producer, int32_t timeout_ms) {
     const uint64_t ticket = of.begin_flush();
     const bool done = producer->driver()->wait(of.progress(), client::deadline_after(timeout_ms), [&] { return of.flushed(ticket); });
     const size_t left = of.pending();
+    const Instant deadline = client::deadline_after(timeout_ms);
+    (void)producer->driver()->await<bool>([&] { return of.engine().end_telemetry(deadline); });
     of.abandon();
     producer->driver()->wait(of.progress(), Instant::max(), [&] { return of.closed(); });
     if (!done && left > 0) return Error(own_code::timed_out, "close: " + std::to_string(left) + " records were given up");

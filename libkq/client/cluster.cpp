@@ -68,7 +68,8 @@ Error Cluster::closed_error() const { return {own_code::closed, "the handle is c
 
 Cluster::Cluster(Loop& loop, Network& network, Logger& logger, ClusterOptions options)
     : loop_(loop), network_(network), names_(dynamic_cast<Names*>(&network)), logger_(logger), options_(std::move(options)),
-      random_(options_.seed ? options_.seed : system_random_u64()), work_(loop.context()) {}
+      random_(options_.seed ? options_.seed : system_random_u64()), bootstrap_(options_.bootstrap),
+      bootstrap_resolved_(!options_.canonical_bootstrap || !names_), work_(loop.context()) {}
 
 Cluster::~Cluster() = default;
 
@@ -78,8 +79,6 @@ std::shared_ptr<Cluster> Cluster::make(Loop& loop, Network& network, Logger& log
 
 void Cluster::start() {
   last_success_ = Clock::now();
-  bootstrap_ = options_.bootstrap;
-  bootstrap_resolved_ = !options_.canonical_bootstrap || !names_;
   next_bootstrap_ = random_.below(std::max<size_t>(1, bootstrap_.size()));
   refresh_asked_ = true;
   loop_.spawn(keep_metadata(shared_from_this()));
@@ -456,6 +455,7 @@ awaitable<Result<std::shared_ptr<Connection>>> Cluster::open_connection(int32_t 
 
 void Cluster::connected(const std::shared_ptr<Link>& link, std::shared_ptr<Connection> connection) {
   link->connection = std::move(connection);
+  ++connections_made_;
   link->failures = 0;
   link->not_before = {};
   link->failure.reset();

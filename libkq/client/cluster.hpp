@@ -135,6 +135,8 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   awaitable<bool> back_off(int failures, Instant deadline);
   awaitable<bool> pause(Duration);  // false: closed meanwhile
 
+  uint64_t connections_made() const { return connections_made_; }
+
   Loop& loop() { return loop_; }
   Logger& logger() { return logger_; }
   FramePool& frames() { return frames_; }
@@ -196,6 +198,7 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   std::vector<Address> bootstrap_;                 // as configured, or by their canonical names
   bool bootstrap_resolved_ = false;
   size_t next_bootstrap_ = 0;
+  uint64_t connections_made_ = 0;
   uint64_t refreshes_started_ = 0, refreshes_done_ = 0;           // refreshes_done_: number of the last one that succeeded
   bool refresh_asked_ = false;
   bool hurry_ = false;                             // a new topic does not wait out the pause between two refreshes

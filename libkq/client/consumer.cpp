@@ -57,6 +57,7 @@ Consumer::Consumer(std::shared_ptr<Driver> driver, std::shared_ptr<Cluster> clus
       coordinated_(!config.group_id.empty()),
       auto_commit_(config.auto_commit && !config.group_id.empty()),
       by_broker_(config.group_protocol == GroupProtocol::consumer),
+      pushes_metrics_(config.metrics_push),
       commit_interval_(config.commit_interval),
       poll_interval_max_(config.poll_interval_max),
       fetcher_(fetch_options(config), memory_, cluster_->random().next()),
@@ -70,6 +71,7 @@ Consumer::~Consumer() { memory_->on_freed(nullptr); }
 void Consumer::start() {
   timer_.emplace(driver_->loop(), [this] { tick(); });
   cluster_->observe(*this);
+  if (pushes_metrics_) start_telemetry();
   if (group_.group_id.empty()) return;
   commit_timer_.emplace(driver_->loop(), [this] { driver_->loop().spawn(commit_stored(shared_from_this())); });
   patience_.emplace(driver_->loop(), [this] { look_at_patience(); });
@@ -82,6 +84,31 @@ void Consumer::start() {
   membership_->start();
 }
 
+void Consumer::start_telemetry() {
+  std::vector<Label> resource;
+  if (coordinated_) resource.push_back({"group_id", group_.group_id});
+  if (group_.instance_id) resource.push_back({"group_instance_id", *group_.instance_id});
+  if (!group_.rack.empty()) resource.push_back({"client_rack", group_.rack});
+  telemetry_ = std::make_shared<Telemetry>(cluster_, "org.apache.kafka.consumer.", std::move(resource), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    return self ? self->measure() : Measurements{};
+  });
+  telemetry_->start();
+}
+
+Measurements Consumer::measure() const {
+  const Statistics now = statistics();
+  Measurements seen;
+  seen.counts = {{"connection.creation", cluster_->connections_made()}, {"fetch.manager.records.consumed", now.records},
+                 {"fetch.manager.bytes.consumed", now.bytes}};
+  Histogram fetches;
+  for (const auto& [id, node] : now.nodes) fetches.add(node.latency_us);
+  seen.times = {{"fetch.manager.fetch.latency", fetches}, {"coordinator.commit.latency", commit_us_}};
+  seen.levels = {{"coordinator.assigned.partitions", static_cast<double>(now.partitions.size())}};
+  seen.nodes = now.nodes;
+  return seen;
+}
+
 void Consumer::close() {
   {
     std::lock_guard lock(mutex_);
@@ -91,6 +118,7 @@ void Consumer::close() {
     revocation_.reset();
     beacon_.light(true);
   }
+  if (const auto telemetry = std::exchange(telemetry_, nullptr)) telemetry->stop();
   if (membership_) membership_->close();
   membership_.reset();
   coordinator_.reset();

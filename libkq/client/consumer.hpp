@@ -14,6 +14,7 @@
 #include "libkq/client/offset_store.hpp"
 #include "libkq/client/slice_reader.hpp"
 #include "libkq/client/statistics.hpp"
+#include "libkq/client/telemetry.hpp"
 
 namespace kq::client {
 
@@ -99,6 +100,8 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
   void group_trouble(const Error&) override;
 
   // On the loop.
+  void start_telemetry();
+  Measurements measure() const;
   void step(const Fetcher::Event&);
   void act(const std::vector<Fetcher::Wish>&);
   void send_fetch(int32_t node);
@@ -150,13 +153,16 @@ class Consumer final : public ClusterObserver, public GroupListener, public std:
   const std::shared_ptr<FetchMemory> memory_;
   std::set<std::string> topics_;                     // wanted of the cluster; the loop's
   std::optional<Timer> timer_;                       // the loop's
-  NodesTraffic nodes_traffic_;                       // the loop's
+  NodesTraffic nodes_traffic_;                       // the loop's, as are the next two
+  Histogram commit_us_;
+  std::shared_ptr<Telemetry> telemetry_;
   const Instant since_ = Clock::now();
 
   const GroupOptions group_;
   const bool coordinated_;  // there is a group.id: offsets are kept account of
   const bool auto_commit_;
   const bool by_broker_;  // group.protocol=consumer
+  const bool pushes_metrics_;
   const Duration commit_interval_, poll_interval_max_;
   std::shared_ptr<Coordinator> coordinator_;  // with a group.id; the loop's, as are the next five
   std::shared_ptr<Membership> membership_;

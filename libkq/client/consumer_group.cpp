@@ -349,7 +349,9 @@ awaitable<Result<bool>> Consumer::commit(std::vector<GroupOffset>& offsets, Inst
       outcome = group_refusal(group_.group_id, "commit", Code::illegal_generation);
       break;
     }
+    const Instant begun = Clock::now();
     outcome = co_await commit_offsets(coordinator, group_.group_id, member, offsets, deadline);
+    commit_us_.add(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun).count());
     if (!outcome || !subscribed || !any_outdated(offsets)) break;
     const bool in_time = co_await cluster_->back_off(failures, deadline);  // the next heartbeat tells the new epoch, or that all is lost
     if (!in_time || !membership_) break;
@@ -458,6 +460,7 @@ awaitable<Result<bool>> Consumer::end(Instant deadline) {
   }
   if (!offsets.empty()) outcome = co_await commit(offsets, deadline, since);
   if (const auto membership = membership_) co_await membership->leave(deadline);
+  if (const auto telemetry = telemetry_) co_await telemetry->terminate(deadline);
   co_return outcome;
 }
 

@@ -82,7 +82,7 @@ ProducerEngine::ProducerEngine(Loop& loop, Network& network, Logger& logger, Clu
       acks_(acks_on_the_wire(config.acks)), request_timeout_(config.request_timeout),
       deliveries_(config.delivery_report, memory_),
       accumulator_(accumulator_options(config), memory_, [this] { wake(); }, [this](const std::string& name) { want_topic(name); }),
-      sender_(sender_options(config)), timer_(loop, [this] { collect(); }) {
+      sender_(sender_options(config)), timer_(loop, [this] { collect(); }), pushes_metrics_(config.metrics_push) {
   if (config.transactional_id.empty()) return;
   transaction_ = std::make_shared<TransactionEngine>(cluster_, *this, transaction_config(config));
   accumulator_.admit(Sending::no_transaction);
@@ -97,12 +97,42 @@ void ProducerEngine::start() {
   if (stopped()) return;
   cluster_->observe(*this);
   cluster_->start();
+  if (pushes_metrics_) start_telemetry();
   run(Sender::Tick{});
+}
+
+void ProducerEngine::start_telemetry() {
+  std::vector<Label> resource;
+  if (transaction_) resource.push_back({"transactional_id", transaction_->id()});
+  telemetry_ = std::make_shared<Telemetry>(cluster_, "org.apache.kafka.producer.", std::move(resource), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    return self ? self->measure() : Measurements{};
+  });
+  telemetry_->start();
+}
+
+Measurements ProducerEngine::measure() const {
+  Measurements seen;
+  PartitionTraffic sum;
+  for (const auto& [lane, each] : statistics_.partitions)
+    sum.records += each.records, sum.failed_records += each.failed_records, sum.retries += each.retries;
+  seen.counts = {{"connection.creation", cluster_->connections_made()}, {"record.send", sum.records}, {"record.error", sum.failed_records},
+                 {"batch.retry", sum.retries}};
+  seen.times = {{"record.queue.time", statistics_.queue_us}, {"produce.throttle.time", statistics_.throttle_us}};
+  seen.nodes = statistics_.nodes;
+  return seen;
+}
+
+awaitable<Result<bool>> ProducerEngine::end_telemetry(Instant deadline) {
+  const auto self = shared_from_this();
+  if (const auto telemetry = telemetry_; telemetry && !stopped()) co_await telemetry->terminate(deadline);
+  co_return true;
 }
 
 void ProducerEngine::stop() {
   if (stopped()) return;
   if (transaction_) transaction_->stop();
+  if (telemetry_) telemetry_->stop();
   abandon_all();
   cluster_->forget(*this);
   cluster_->close();
@@ -247,9 +277,11 @@ Status ProducerEngine::send(const Sender::Produce& produce) {
 void ProducerEngine::note_sent(const Sender::Produce& produce) {
   NodeTraffic& node = statistics_.nodes[produce.node];
   node.began();
+  const Instant now = Clock::now();
   for (const BatchRef& batch : produce.batches) {
     node.bytes += batch->sealed().size();
     if (batch->attempts > 1) ++statistics_.partitions[batch->lane].retries;
+    else statistics_.queue_us.add(std::chrono::duration_cast<std::chrono::microseconds>(now - batch->opened).count());
   }
 }
 
@@ -301,6 +333,7 @@ void ProducerEngine::settle(uint64_t request, Result<Answer> answer) {
   const auto reply = decode_reply<ProduceResponse>(std::move(*answer));
   if (!reply) return run(Sender::Failed{request, reply.error()});
   learn_leaders(reply->message);
+  statistics_.throttle_us.add(int64_t{1000} * reply->message.throttle_time_ms);
   run(Sender::Answered{request, &reply->message});
 }
 

@@ -12,6 +12,7 @@
 #include "libkq/client/delivery_queue.hpp"
 #include "libkq/client/sender.hpp"
 #include "libkq/client/statistics.hpp"
+#include "libkq/client/telemetry.hpp"
 #include "libkq/client/transaction_engine.hpp"
 
 namespace kq::client {
@@ -22,6 +23,7 @@ struct ProducerStatistics {
   NodesTraffic nodes{};
   std::unordered_map<const Lane*, PartitionTraffic> partitions{};
   Histogram batch_bytes{}, batch_records{};          // of what was delivered
+  Histogram queue_us{}, throttle_us{};               // how long batches waited to be sent, and brokers had requests wait
 };
 
 // Belongs to the loop's thread, apart from what is said to be for any.  Held by the handle, and by whatever is under way on the
@@ -32,6 +34,8 @@ class ProducerEngine final : public ClusterObserver, public TransactionHost, pub
 
   void start();
   void stop();                                         // fails what is unfinished, closes the connections
+  // Pushes metrics for the last time, if a broker wants any.  Before stop().
+  awaitable<Result<bool>> end_telemetry(Instant deadline);
 
   const ProducerStatistics& statistics() const { return statistics_; }
   const Cluster& cluster() const { return *cluster_; }
@@ -64,6 +68,8 @@ class ProducerEngine final : public ClusterObserver, public TransactionHost, pub
   void partitions_joined(std::span<Lane* const> lanes) override { run(Sender::Joined{{lanes.begin(), lanes.end()}}); }
   void transaction_told() override;
 
+  void start_telemetry();
+  Measurements measure() const;
   void look_whether_settled();
   void wake();                                         // any thread, as is want_topic
   void want_topic(const std::string& name);
@@ -111,6 +117,9 @@ class ProducerEngine final : public ClusterObserver, public TransactionHost, pub
   Instant tell_by_{};
   Bell progress_;
   std::atomic<bool> stopped_{false};
+
+  const bool pushes_metrics_;
+  std::shared_ptr<Telemetry> telemetry_;
 
   std::shared_ptr<TransactionEngine> transaction_;
   std::optional<uint64_t> settling_;                   // the flush that a transaction's end waits for

@@ -37,6 +37,7 @@ ShareConsumer::ShareConsumer(std::shared_ptr<Driver> driver, std::shared_ptr<Clu
       cluster_(std::move(cluster)),
       group_(group_options(config)),
       explicit_(config.share_acknowledgement == ShareAcknowledgement::by_call),
+      pushes_metrics_(config.metrics_push),
       poll_records_max_(static_cast<size_t>(config.poll_records_max)),
       fetch_timeout_(config.fetch_wait_max + config.request_timeout),
       poll_interval_max_(config.poll_interval_max),
@@ -52,10 +53,36 @@ void ShareConsumer::start() {
   timer_.emplace(driver_->loop(), [this] { tick(); });
   patience_.emplace(driver_->loop(), [this] { look_at_patience(); });
   cluster_->observe(*this);
+  if (pushes_metrics_) start_telemetry();
   auto coordinator = std::make_shared<Coordinator>(cluster_, group_.group_id, Coordinator::Kind::group);
   auto member = std::make_unique<ShareMember>(group_, fetcher_.options().member_id, cluster_->random().next());
   membership_ = std::make_shared<Membership>(std::move(coordinator), std::move(member), *this);
   membership_->start();
+}
+
+void ShareConsumer::start_telemetry() {
+  std::vector<Label> resource{{"group_id", group_.group_id}};
+  if (!group_.rack.empty()) resource.push_back({"client_rack", group_.rack});
+  telemetry_ = std::make_shared<Telemetry>(cluster_, "org.apache.kafka.consumer.", std::move(resource), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    return self ? self->measure() : Measurements{};
+  });
+  telemetry_->start();
+}
+
+Measurements ShareConsumer::measure() const {
+  const Statistics now = statistics();
+  Measurements seen;
+  uint64_t acknowledged = 0;
+  for (const uint64_t each : now.counts.confirmed) acknowledged += each;
+  seen.counts = {{"connection.creation", cluster_->connections_made()}, {"share.fetch.manager.records.consumed", now.records},
+                 {"share.fetch.manager.bytes.consumed", now.bytes}, {"share.fetch.manager.acknowledgements.send", acknowledged},
+                 {"share.fetch.manager.acknowledgements.error", now.counts.failed}};
+  Histogram fetches;
+  for (const auto& [id, node] : now.nodes) fetches.add(node.latency_us);
+  seen.times = {{"share.fetch.manager.fetch.latency", fetches}};
+  seen.nodes = now.nodes;
+  return seen;
 }
 
 void ShareConsumer::close() {
@@ -66,6 +93,7 @@ void ShareConsumer::close() {
     events_.clear();
     beacon_.light(true);
   }
+  if (const auto telemetry = std::exchange(telemetry_, nullptr)) telemetry->stop();
   if (membership_) membership_->close();
   membership_.reset();
   memory_->on_freed(nullptr);
@@ -96,6 +124,7 @@ awaitable<Result<bool>> ShareConsumer::end(Instant deadline) {
     break;
   }
   if (const auto membership = membership_) co_await membership->leave(deadline);
+  if (const auto telemetry = telemetry_) co_await telemetry->terminate(deadline);
   co_return outcome;
 }
 

@@ -11,6 +11,7 @@
 #include "libkq/client/share_fetcher.hpp"
 #include "libkq/client/share_reader.hpp"
 #include "libkq/client/statistics.hpp"
+#include "libkq/client/telemetry.hpp"
 
 namespace kq::client {
 
@@ -73,6 +74,8 @@ class ShareConsumer final : public ClusterObserver, public GroupListener, public
   void group_trouble(const Error&) override;
 
   // On the loop.
+  void start_telemetry();
+  Measurements measure() const;
   void gone(const Partitions&);
   void step(const ShareFetcher::Event&);
   void tick();
@@ -109,7 +112,7 @@ class ShareConsumer final : public ClusterObserver, public GroupListener, public
   const std::shared_ptr<Driver> driver_;
   const std::shared_ptr<Cluster> cluster_;
   const GroupOptions group_;
-  const bool explicit_;
+  const bool explicit_, pushes_metrics_;
   const size_t poll_records_max_;
   const Duration fetch_timeout_, poll_interval_max_;
   const std::shared_ptr<FetchMemory> memory_;
@@ -118,6 +121,7 @@ class ShareConsumer final : public ClusterObserver, public GroupListener, public
   std::set<std::string> topics_;  // wanted of the cluster
   Broadcast progress_;            // a request was answered
   NodesTraffic nodes_traffic_;
+  std::shared_ptr<Telemetry> telemetry_;
   const Instant since_ = Clock::now();
 
   Bell bell_;                 // something to poll, or closed

@@ -24,6 +24,24 @@ class Histogram {
   int64_t count() const { return static_cast<int64_t>(count_); }
   int64_t max() const { return static_cast<int64_t>(max_); }
   int64_t mean() const { return count_ == 0 ? 0 : static_cast<int64_t>(sum_ / count_); }
+  double average() const { return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_); }
+  void add(const Histogram& other) {
+    for (size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+    count_ += other.count_;
+    sum_ += other.sum_;
+    max_ = std::max(max_, other.max_);
+  }
+  // What has come since `before`, an earlier state of this one; its largest is known but for the bucket's width.
+  Histogram since(const Histogram& before) const {
+    Histogram recent;
+    for (size_t i = 0; i < buckets_.size(); ++i) {
+      recent.buckets_[i] = buckets_[i] - before.buckets_[i];
+      if (recent.buckets_[i] > 0) recent.max_ = std::min(bucket_last(i), max_);
+    }
+    recent.count_ = count_ - before.count_;
+    recent.sum_ = sum_ - before.sum_;
+    return recent;
+  }
   // So many in a thousand are not above it, but for the bucket's width.
   int64_t quantile(int in_thousand) const {
     uint64_t left = (count_ * static_cast<uint64_t>(in_thousand) + 999) / 1000;

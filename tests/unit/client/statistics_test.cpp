@@ -41,6 +41,24 @@ static void buckets_hold_all_values_in_order(void**) {
   assert_true(before >= 1 << 20);
 }
 
+static void what_has_come_since_and_what_others_have_seen(void**) {
+  Histogram histogram;
+  histogram.add(1000);
+  const Histogram before = histogram;
+  histogram.add(10);
+  histogram.add(20);
+  const Histogram recent = histogram.since(before);
+  assert_int_equal(recent.count(), 2);
+  assert_true(recent.average() == 15);
+  assert_in_range(recent.max(), 20, 25);
+  assert_int_equal(histogram.since(histogram).count(), 0);
+  Histogram sum = before;
+  sum.add(recent);
+  assert_int_equal(sum.count(), 3);
+  assert_int_equal(sum.max(), 1000);
+  assert_int_equal(sum.mean(), histogram.mean());
+}
+
 static void a_request_is_in_flight_until_it_has_ended(void**) {
   SimulatedTime time;
   Clock::simulate(&time);
@@ -63,6 +81,7 @@ int main() {
       cmocka_unit_test(quantiles_are_at_most_a_quarter_too_high),
       cmocka_unit_test(an_empty_histogram_and_extreme_values_do_no_harm),
       cmocka_unit_test(buckets_hold_all_values_in_order),
+      cmocka_unit_test(what_has_come_since_and_what_others_have_seen),
       cmocka_unit_test(a_request_is_in_flight_until_it_has_ended),
   };
   return cmocka_run_group_tests_name("client.statistics", tests, nullptr, nullptr);

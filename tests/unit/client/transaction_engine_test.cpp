@@ -91,7 +91,7 @@ struct Scene : FakeCluster {
       static const std::string feature = "transaction.version";
       ApiVersionsResponse response;
       for (const ApiInfo& api : api_table)
-        if (api.broker && static_cast<int16_t>(api.key) != missing)
+        if (api.broker && static_cast<int16_t>(api.key) != missing && !FakeBroker::of_telemetry(static_cast<int16_t>(api.key)))
           response.api_keys.push_back({static_cast<int16_t>(api.key), api.oldest, api.stable});
       response.finalized_features.emplace_back().name = feature;
       response.finalized_features.back().max_version_level = 2;
