@@ -191,3 +191,12 @@ def test_the_queue_has_its_limit(ck):
     assert producer.flush(5) == 0
     with pytest.raises(TypeError):
         producer.produce("t", b"x", headers=["h"])
+
+
+def test_partitioners(ck):
+    placed = [[place(key, 97) for key in (b"", b"key", b"a longer key")] for place in (ck.murmur2, ck.consistent, ck.fnv1a)]
+    assert placed == [[35, 74, 0], [0, 17, 56], [68, 8, 25]]
+    with pytest.raises(ValueError):
+        ck.murmur2(b"key", 0)
+    with pytest.raises(TypeError):
+        ck.consistent("key", 1)

@@ -65,7 +65,7 @@ def confluent_produce(servers, topic, count, size):
 def kq_batches(servers, topic, count, size):
     import libkq as kq
 
-    with kq.Consumer(servers, topic, max_poll_records=10_000) as consumer:
+    with kq.Consumer(servers, topic) as consumer:
         yield
         seen = 0
         for batch in consumer.batches():
@@ -79,7 +79,7 @@ def kq_batches(servers, topic, count, size):
 def kq_records(servers, topic, count, size):
     import libkq as kq
 
-    with kq.Consumer(servers, topic, max_poll_records=10_000) as consumer:
+    with kq.Consumer(servers, topic) as consumer:
         yield
         seen = 0
         for record in consumer:
@@ -103,7 +103,7 @@ def confluent_consume(servers, topic, count, size):
     yield
     seen = 0
     while seen < count:
-        for message in consumer.consume(10_000, 0.1):
+        for message in consumer.consume(500, 0.1):
             assert message.value()
             seen += 1
     consumer.close()
@@ -124,7 +124,7 @@ def confluent_poll(servers, topic, count, size):
 async def kq_async(servers, topic, count, size, begin):
     import libkq as kq
 
-    async with kq.AsyncConsumer(servers, topic, max_poll_records=10_000) as consumer:
+    async with kq.AsyncConsumer(servers, topic) as consumer:
         begin()
         seen = 0
         async for record in consumer:

@@ -35,6 +35,7 @@ from ._model import (
     Message,
     TopicPartition,
 )
+from ._partitioners import consistent, fnv1a, murmur2
 from ._producer import Producer
 
 __version__ = "2.13.0"
@@ -73,6 +74,9 @@ __all__ = [
     "TopicCollection",
     "TopicPartition",
     "TopicPartitionInfo",
+    "consistent",
+    "fnv1a",
     "libversion",
+    "murmur2",
     "version",
 ]
