@@ -19,7 +19,7 @@ namespace kq {
 class Loop;
 
 // Calls `fired` on the loop once the deadline has come.  Arming again moves it.  Belongs to the loop's thread.
-class Timer : public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+class Timer : public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<false>> {    // its small form reads what it never wrote
  public:
   Timer(Loop& loop, std::function<void()> fired) : loop_(loop), fired_(std::move(fired)) {}
   ~Timer() { disarm(); }

@@ -6,18 +6,21 @@ from kqpeer.cases import KAFKA, KQD, case
 from kqpeer.command import Command
 
 BOTH = (KAFKA, KQD)
+TIMEOUT_SECONDS = 120
+VALGRIND = ("valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible")
 
 
 class Examples(Command):
-    """Runs examples as well as kq."""
+    """Runs examples as well as kq; `under` is a program to run them with."""
 
-    def __init__(self, setting, broker):
+    def __init__(self, setting, broker, under=()):
         super().__init__(setting, broker)
+        self.under = under
         self.folder = setting.binaries / "examples"
 
     def run(self, name, *words, feed=""):
-        done = subprocess.run([str(self.folder / f"example_{name}"), self.address, *map(str, words)], input=feed, capture_output=True,
-                              text=True, timeout=60)
+        done = subprocess.run([*self.under, str(self.folder / f"example_{name}"), self.address, *map(str, words)], input=feed,
+                              capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
         assert done.returncode == 0, f"{name} {words}: status {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -91,3 +94,20 @@ def epoll(setting, broker):
     kq = Examples(setting, broker)
     kq("topic", "create", "ticks", "-p", "1")
     assert kq.run("epoll", "ticks", 5).split("\n")[:5] == [f"tick {i}" for i in range(5)]
+
+
+@case("valgrind finds nothing in the examples", on=KQD)
+def valgrind(setting, broker):
+    kq = Examples(setting, broker, under=VALGRIND)
+    kq("topic", "create", "t", "orders", "sales", "ticks", "-p", "2")
+    kq("config", "set", "group", "s", "share.auto.offset.reset=earliest")
+    kq.run("produce", "t", feed="".join(f"r{i}\n" for i in range(20)))
+    kq.run("group", "g", "t", 20)
+    kq.run("share", "s", "t", 20)
+    kq.run("at_least_once", "least", "t", 20)
+    kq.run("transaction", "t", "one", feed="a\ncommit\nb\nabort\n")
+    kq.run("roundtrip", "greetings")
+    kq.run("fan_out", "orders", 20)
+    kq.run("hot_keys", "sales")
+    kq.run("table", "prices", feed="put tea 3\nget tea\nlist\n")
+    kq.run("epoll", "ticks", 5)
