@@ -19,7 +19,8 @@ namespace kq {
 class Loop;
 
 // Calls `fired` on the loop once the deadline has come.  Arming again moves it.  Belongs to the loop's thread.
-class Timer : public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<false>> {    // its small form reads what it never wrote
+// Linked in full size: the small form reads bits that nobody wrote, of which valgrind complains.
+class Timer : public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<false>> {
  public:
   Timer(Loop& loop, std::function<void()> fired) : loop_(loop), fired_(std::move(fired)) {}
   ~Timer() { disarm(); }
