@@ -2,6 +2,7 @@ package kq
 
 import (
 	"iter"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -116,7 +117,7 @@ func (r *reader) topic(name unsafe.Pointer) string {
 // copied gives records in memory of their own: two allocations, however many records there are.
 func (r *reader) copied(polled ckq.Polled) []Record {
 	rows := polled.Rows()
-	block := make([]byte, 0, polled.Bytes())
+	block := unzeroed(polled.Bytes())
 	headers := make([]Header, 0, polled.Headers())
 	records := make([]Record, len(rows))
 	take := func(at unsafe.Pointer, size int32) []byte {
@@ -153,6 +154,14 @@ func (r *reader) copied(polled ckq.Polled) []Record {
 		to.Headers = headers[first:len(headers):len(headers)]
 	}
 	return records
+}
+
+// unzeroed gives room for so many bytes that are about to be written: a builder, unlike make, does not clear it before.
+func unzeroed(size int) []byte {
+	var b strings.Builder
+	b.Grow(size + 1)
+	b.WriteByte(0) // an empty string need not point anywhere
+	return unsafe.Slice(unsafe.StringData(b.String()), size)[:0]
 }
 
 // borrowed gives records that point into C's batch.

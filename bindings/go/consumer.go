@@ -68,6 +68,9 @@ func NewConsumer(ctx context.Context, servers string, options ...Option) (*Consu
 		return nil, err
 	}
 	c.polled = ckq.NewPolled()
+	if !c.zeroCopy {
+		addWeight()
+	}
 	if err := c.begin(ctx, s, ckq.ConfigGet(config, "group.id") != ""); err != nil {
 		c.discard()
 		return nil, err
@@ -169,6 +172,9 @@ func (c *Consumer) discard() {
 	c.end(func() {
 		ckq.ConsumerFree(c.native)
 		c.log.close()
+		if !c.zeroCopy {
+			dropWeight()
+		}
 		go func() {
 			c.polling <- struct{}{}
 			defer c.polling.give()

@@ -61,9 +61,6 @@ func TestRecordsAreAcceptedReleasedAndRejectedByCalls(t *testing.T) {
 			produce(t, at, name, numbered("", 6)...)
 		}
 		c := newShareConsumer(t, at, options...)
-		if _, known := c.Lock(); known {
-			t.Error("a lock's time before any record")
-		}
 		var rejected *kq.Record
 		seen := work(t, c, func(seen map[string][]int16) bool { return len(seen) == 6 && len(seen["2"]) == 2 }, func(r *kq.Record) error {
 			switch {
@@ -221,7 +218,11 @@ func TestAShareConsumerRefusesWhatMakesNoSense(t *testing.T) {
 		}
 		mustBe(t, err, kq.ErrRefused)
 	}
-	c := newShareConsumer(t, at, kq.WithGroup(name), kq.WithTopics(name))
+	c := newShareConsumer(t, at, kq.WithGroup(name))
+	if _, known := c.Lock(); known {
+		t.Error("a lock's time before any record")
+	}
+	must(t, c.Subscribe(name))
 	stranger := &kq.Record{Topic: name, Offset: 7}
 	mustBe(t, c.Accept(stranger), kq.ErrInvalidRecordState)
 	mustBe(t, c.Accept(nil), kq.ErrArgument)

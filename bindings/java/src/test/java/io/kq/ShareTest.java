@@ -85,7 +85,6 @@ class ShareTest {
     send(0, 5);
     try (ShareConsumer<String, String> member = member(client)) {
       assertEquals(Set.of(topic), member.subscription());
-      assertEquals(Optional.empty(), member.acquisitionLockTimeoutMs());
       List<ConsumerRecord<String, String>> records = some(member);
       assertEquals(5, records.size());
       assertEquals(Optional.of((short) 1), records.get(0).deliveryCount());
@@ -297,6 +296,9 @@ class ShareTest {
     ShareConsumer<String, String> member = member(Client.KQ);
     assertThrows(IllegalArgumentException.class, () -> member.poll(Duration.ofMillis(-1)));
     assertThrows(UnsupportedOperationException.class, () -> member.clientInstanceId(Duration.ZERO));
+    try (KqShareConsumer<String, String> idle = new KqShareConsumer<>(Cluster.settings("group.id", group), new StringDeserializer(), new StringDeserializer())) {
+      assertEquals(Optional.empty(), idle.acquisitionLockTimeoutMs());
+    }
     assertEquals(Map.of(), member.metrics());
     AtomicReference<Throwable> told = new AtomicReference<>();
     Thread other = new Thread(() -> {
