@@ -86,6 +86,10 @@ void Transaction::go_on() {
       return ask(Request::commit_offsets, CommitOffsets{producer_id_, producer_epoch_, offsets_, version_2()});
     return ask(Request::add_offsets, AddOffsets{producer_id_, producer_epoch_, offsets_->group_id});
   }
+  if (broken_ && offsets_) {                           // a batch failed while they were on their way
+    offsets_.reset();
+    if (operation_ == Operation::send_offsets) finish(to_be_aborted(*broken_));
+  }
   if (stage_ != Stage::ending || !settled_) return;
   if (broken_ && commits_) {
     stage_ = Stage::open;                              // nothing was decided: abort is what remains

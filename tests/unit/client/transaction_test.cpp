@@ -132,6 +132,22 @@ static void version_1_adds_partitions_and_groups_first(void**) {
   assert_string_equal(desk.done().c_str(), "settle; commit 7/0; done; ");
 }
 
+/* A batch fails while the coordinator of the group cannot be reached: nobody may wait for the offsets any more. */
+static void offsets_on_their_way_end_with_a_failed_batch(void**) {
+  Desk desk;
+  desk.begun();
+  desk.happens(Transaction::Wrote{});
+  desk.call(Operation::send_offsets);
+  desk.happens(Transaction::BatchFailed{Error(10, "too large")});
+  desk.happens(Transaction::Unanswered{Error(own_code::transport, "the connection broke", Verdict::retry)});
+  desk.wait();
+  assert_string_equal(desk.done().c_str(), "offsets of g; abort 10; ");
+  desk.call(Operation::abort);
+  desk.happens(Transaction::Settled{});
+  desk.answer(Code::none, 7, 1);
+  assert_string_equal(desk.done().c_str(), "settle; abort 7/0; use 7/1; done; ");
+}
+
 static void a_failed_batch_leaves_the_abort_alone(void**) {
   Desk desk;
   desk.begun();
@@ -314,6 +330,7 @@ int main() {
       cmocka_unit_test(version_2_ends_with_a_new_epoch),
       cmocka_unit_test(an_empty_transaction_is_nobodys_business),
       cmocka_unit_test(version_1_adds_partitions_and_groups_first),
+      cmocka_unit_test(offsets_on_their_way_end_with_a_failed_batch),
       cmocka_unit_test(a_failed_batch_leaves_the_abort_alone),
       cmocka_unit_test(a_batch_that_fails_while_a_commit_settles_stops_it),
       cmocka_unit_test(version_1_raises_the_epoch_after_an_error),
