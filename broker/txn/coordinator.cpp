@@ -1,7 +1,11 @@
 #include "broker/txn/coordinator.hpp"
 
+#include <limits>
+
 namespace kq::txn {
 namespace {
+
+constexpr int32_t never_times_out = std::numeric_limits<int32_t>::max();  // of a two-phase commit (KIP-939), whose own coordinator ends it
 
 using coordinator::Now;
 using coordinator::Record;
@@ -320,7 +324,7 @@ void TransactionCoordinator::watch(std::string_view transactional_id, Transactio
   if (transaction.deadline && transaction.state != State::ongoing) {
     deadlines_.erase({*transaction.deadline, std::string(transactional_id)});
     transaction.deadline.reset();
-  } else if (!transaction.deadline && transaction.state == State::ongoing) {
+  } else if (!transaction.deadline && transaction.state == State::ongoing && transaction.timeout_ms != never_times_out) {
     const int64_t left_ms = std::max<int64_t>(transaction.start_ms + transaction.timeout_ms - now_.wall_ms, 0);
     transaction.deadline = now_.instant + std::chrono::milliseconds(left_ms);
     deadlines_.emplace(*transaction.deadline, transactional_id);
