@@ -26,6 +26,7 @@ struct Found {
   log::Slice slice;
   std::vector<share::Acquired> acquired;
   uint64_t generation = 0;
+  int64_t next_offset = 0;  // that a fetch begins at, when it was looked at last
 };
 
 // Notes a partition's change for a fetch that waits.
@@ -61,11 +62,16 @@ class ShareFetch {
  private:
   share::ShareSessions::Ask ask() const;
   awaitable<void> look_up();
+  awaitable<void> fetch();
+  awaitable<bool> enough();
   awaitable<void> pass();
   awaitable<void> take(Found&);
   awaitable<void> wait();
   bool something() const {
     return std::ranges::any_of(found_, [](const Found& f) { return f.refusal.code != Code::none || !f.acquired.empty(); });
+  }
+  void note_lock_end(const std::optional<Instant>& end) {
+    if (end) next_lock_end_ = next_lock_end_ ? std::min(*next_lock_end_, *end) : *end;
   }
   void answer(ShareFetchResponse&, const std::vector<AckResult>&);
   void fill(ShareFetchResponse::PartitionData&, Found&, ShareFetchResponse&);
@@ -114,14 +120,47 @@ awaitable<ShareFetchResponse> ShareFetch::run() {
     co_await broker_.share_partitions->end_session(call_.loop, member_);
   } else if (!request_.is_renew_ack) {
     co_await look_up();
-    co_await pass();
-    while (!something() && !found_.empty() && results.empty() && !call_.cancelled && Clock::now() < deadline_) {
-      co_await wait();
-      if (!call_.cancelled) co_await pass();
-    }
+    if (results.empty())
+      co_await fetch();
+    else
+      co_await pass();
   }
   answer(response, results);
   co_return response;
+}
+
+// As with a fetch, min_bytes count until max_wait has passed; then what is there is enough.
+awaitable<void> ShareFetch::fetch() {
+  while (!found_.empty() && !call_.cancelled) {
+    const bool late = Clock::now() >= deadline_;
+    bool look = late || request_.min_bytes <= 1;
+    if (!look) look = co_await enough();
+    if (look) co_await pass();
+    if (late || something()) co_return;
+    co_await wait();
+  }
+}
+
+awaitable<bool> ShareFetch::enough() {
+  const auto bytes_max = static_cast<size_t>(std::clamp(request_.max_bytes, 0, broker_.config.fetch_max_bytes));
+  size_t bytes = 0;
+  bool urgent = false;
+  next_lock_end_.reset();
+  for (Found& found : found_) {
+    if (!found.held) {
+      urgent = true;
+      continue;
+    }
+    std::vector<share::SharePartition::Change> changes;
+    const share::Waiting waiting = share::waiting(*found.held, settings_.isolation, bytes_max, Clock::now(), changes);
+    for (auto& change : changes) co_await broker_.share_partitions->write(call_.loop, found.held, std::move(change));
+    found.generation = waiting.generation;
+    found.next_offset = waiting.next_offset;
+    note_lock_end(waiting.next);
+    bytes += waiting.bytes;
+    urgent |= waiting.urgent;
+  }
+  co_return urgent || bytes >= static_cast<size_t>(request_.min_bytes);
 }
 
 awaitable<void> ShareFetch::look_up() {
@@ -179,7 +218,8 @@ awaitable<void> ShareFetch::take(Found& found) {
   found.slice = std::move(taken.slice);
   found.acquired = std::move(taken.acquired);
   found.generation = taken.generation;
-  if (taken.next) next_lock_end_ = next_lock_end_ ? std::min(*next_lock_end_, *taken.next) : *taken.next;
+  found.next_offset = taken.next_offset;
+  note_lock_end(taken.next);
 }
 
 // Until there are new records, something was given back, a lock has ended, or it is time to answer.
@@ -193,7 +233,7 @@ awaitable<void> ShareFetch::wait() {
     std::erase_if(found.held->waiters, [](const auto& other) { return other.expired(); });
     found.held->waiters.push_back(waiter);
     // What was given back between the look and this moment.
-    if (found.held->machine->next_fetch_offset() <= found.held->machine->end()) waiter->wake(waiter);
+    if (found.held->machine->next_fetch_offset() < found.next_offset) waiter->wake(waiter);
   }
   const Instant until = next_lock_end_ ? std::min(deadline_, *next_lock_end_) : deadline_;
   call_.awaited = &waiter->signal;

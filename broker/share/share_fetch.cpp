@@ -108,19 +108,42 @@ bool take_once(Held& held, const Take& asked, Instant now, Taken& taken) {
   return false;
 }
 
+// Locks that have ended, and what the log has let go of.
+void look_at_time(Held& held, Instant now, std::vector<SharePartition::Change>& changes) {
+  if (auto timed_out = held.machine->tick(now)) changes.push_back(std::move(*timed_out));
+  held.machine->log_starts_at(held.partition->offsets().start);
+}
+
 }  // namespace
 
 Taken take(Held& held, const Take& asked, Instant now) {
   constexpr int rounds_max = 16;  // over aborted transactions, or compacted offsets
   Taken taken;
   std::lock_guard lock(held.mutex);
-  if (auto timed_out = held.machine->tick(now)) taken.changes.push_back(std::move(*timed_out));
-  const auto offsets = held.partition->offsets();
-  held.machine->log_starts_at(offsets.start);
+  look_at_time(held, now, taken.changes);
   for (int round = 0; round < rounds_max && take_once(held, asked, now, taken); ++round) {
   }
   taken.next = held.machine->deadline();
+  taken.next_offset = held.machine->next_fetch_offset();
   return taken;
+}
+
+Waiting waiting(Held& held, broker::Isolation isolation, size_t bytes_max, Instant now, std::vector<SharePartition::Change>& changes) {
+  std::lock_guard lock(held.mutex);
+  look_at_time(held, now, changes);
+  Waiting found{.next_offset = held.machine->next_fetch_offset(), .next = held.machine->deadline()};
+  const auto read = [&](int64_t offset) {
+    return held.partition->read({.offset = offset, .bytes_max = bytes_max, .isolation = isolation});
+  };
+  const PartitionRead first = read(found.next_offset);
+  found.generation = first.generation;
+  if (!held.machine->can_acquire() || first.code == Code::offset_out_of_range) return found;
+  found.bytes = std::min<size_t>(first.slice.length, bytes_max);
+  found.urgent = first.code != Code::none || first.cold;
+  if (first.slice.empty()) return found;
+  const int64_t end = isolation == Isolation::read_committed ? first.last_stable_offset : first.high_watermark;
+  found.urgent |= read(end - 1).slice.segment_base_offset != first.slice.segment_base_offset;
+  return found;
 }
 
 }  // namespace kq::share

@@ -22,9 +22,21 @@ struct Taken {
   std::vector<SharePartition::Change> changes;  // to be written by and by: locks that have ended
   std::optional<Instant> next;                  // when a lock ends
   uint64_t generation = 0;                      // of the partition, for its watch
+  int64_t next_offset = 0;                      // that the next fetch begins at
 };
 
 // Under the share partition's lock.  What is read are headers, from the page cache.
 Taken take(Held&, const Take&, Instant now);
+
+// What there is for a fetch that wants min_bytes.
+struct Waiting {
+  size_t bytes = 0;             // from next_offset to the end, or bytes_max
+  bool urgent = false;          // there is something to tell at once, or more than a segment's rest
+  int64_t next_offset = 0;      // that a fetch would begin at
+  uint64_t generation = 0;      // of the partition, for its watch
+  std::optional<Instant> next;  // when a lock ends
+};
+// Under the share partition's lock; reads nothing but indexes.
+Waiting waiting(Held&, broker::Isolation, size_t bytes_max, Instant now, std::vector<SharePartition::Change>& changes);
 
 }  // namespace kq::share

@@ -119,6 +119,37 @@ void what_is_given_back_wakes_who_waits(void**) {
   assert_string_equal(Group::told(answer->body).c_str(), "0-0x2 ");
 }
 
+void a_fetch_waits_for_its_least_bytes(void**) {
+  Group g;
+  g.write({std::string(100, '.')});
+  auto waiting = g.request("m", 0);
+  waiting.max_wait_ms = 5000;
+  waiting.min_bytes = 300;
+  g.client->send(waiting);
+  g.bed.run_for(1s);
+  assert_false(g.client->receive<ShareFetchResponse>().has_value());
+  g.write({std::string(200, '.')});
+  g.bed.run_for(10ms);
+  const auto answer = g.client->receive<ShareFetchResponse>();
+  assert_true(answer.has_value());
+  assert_string_equal(Group::told(answer->body).c_str(), "0-1x1 ");
+}
+
+void a_fetch_takes_less_than_its_least_bytes_when_it_has_waited_for_long(void**) {
+  Group g;
+  g.write({"a"});
+  auto waiting = g.request("m", 0);
+  waiting.max_wait_ms = 500;
+  waiting.min_bytes = 1 << 20;
+  g.client->send(waiting);
+  g.bed.run_for(490ms);
+  assert_false(g.client->receive<ShareFetchResponse>().has_value());
+  g.bed.run_for(20ms);
+  const auto answer = g.client->receive<ShareFetchResponse>();
+  assert_true(answer.has_value());
+  assert_string_equal(Group::told(answer->body).c_str(), "0-0x1 ");
+}
+
 void a_lock_that_ends_wakes_who_waits(void**) {
   Group g;
   g.write({"a"});
@@ -183,6 +214,8 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(two_members_share_what_there_is),
       cmocka_unit_test(what_is_given_back_wakes_who_waits),
+      cmocka_unit_test(a_fetch_waits_for_its_least_bytes),
+      cmocka_unit_test(a_fetch_takes_less_than_its_least_bytes_when_it_has_waited_for_long),
       cmocka_unit_test(a_lock_that_ends_wakes_who_waits),
       cmocka_unit_test(a_connection_that_ends_gives_back_what_its_members_held),
       cmocka_unit_test(sessions_go_by_their_epochs),
