@@ -54,6 +54,7 @@ void bind_share_groups(Config& c, Values& bind) {
   bind(c.group_share_partition_max_record_locks, "group.share.partition.max.record.locks");
   bind(c.group_share_max_size, "group.share.max.size");
   bind(c.group_share_max_share_sessions, "group.share.max.share.sessions");
+  bind(c.group_share_initialize_retry_interval_ms, "group.share.initialize.retry.interval.ms");
   bind(c.share_coordinator_load_buffer_size, "share.coordinator.load.buffer.size");
   bind(c.share_coordinator_write_timeout_ms, "share.coordinator.write.timeout.ms");
   bind(c.share_coordinator_snapshot_update_records_per_snapshot, "share.coordinator.snapshot.update.records.per.snapshot");

@@ -144,6 +144,7 @@ struct Config {
   int32_t group_share_partition_max_record_locks = 0;
   int32_t group_share_max_size = 0;
   int32_t group_share_max_share_sessions = 0;
+  int32_t group_share_initialize_retry_interval_ms = 0;
   int32_t share_coordinator_load_buffer_size = 0;
   int32_t share_coordinator_write_timeout_ms = 0;
   int32_t share_coordinator_snapshot_update_records_per_snapshot = 0;

@@ -46,7 +46,7 @@ std::set<std::string, std::less<>> ShareGroup::topics() const {
 bool ShareGroup::operator==(const ShareGroup& other) const {
   return id == other.id && epoch_ == other.epoch_ && target_epoch_ == other.target_epoch_ &&
          metadata_hash_ == other.metadata_hash_ && members_ == other.members_ && targets_ == other.targets_ &&
-         initializing_ == other.initializing_ && initialized_ == other.initialized_;
+         states_ == other.states_;
 }
 
 // ---- Replay
@@ -104,14 +104,17 @@ void ShareGroup::replay(const RecordFrame& frame, const std::optional<Bytes>& by
       found->second.assigned = value ? from_record(value->assigned_partitions) : SharedPartitions{};
       return;
     }
-    case ShareGroupStatePartitionMetadataKey::type: return replay_partitions(read<ShareGroupStatePartitionMetadataValue>(bytes));
+    case ShareGroupStatePartitionMetadataKey::type: return replay_states(read<ShareGroupStatePartitionMetadataValue>(bytes));
     default: return;
   }
 }
 
-void ShareGroup::replay_partitions(const std::optional<ShareGroupStatePartitionMetadataValue>& value) {
-  initializing_ = value ? from_record(value->initializing_topics) : SharedPartitions{};
-  initialized_ = value ? from_record(value->initialized_topics) : SharedPartitions{};
+void ShareGroup::replay_states(const std::optional<ShareGroupStatePartitionMetadataValue>& value) {
+  states_ = {};
+  if (!value) return;
+  states_.initializing = from_record(value->initializing_topics);
+  states_.initialized = from_record(value->initialized_topics);
+  for (const auto& topic : value->deleting_topics) states_.deleting.insert(topic.topic_id);
 }
 
 // ---- Records
@@ -167,19 +170,20 @@ void write_share_current(Writes& writes, std::string_view group, const ShareMemb
              ShareGroupCurrentMemberAssignmentValue::stable);
 }
 
-void write_share_partitions(Writes& writes, std::string_view group, const cluster::Image& image,
-                            const SharedPartitions& initializing, const SharedPartitions& initialized) {
+void write_share_states(Writes& writes, std::string_view group, const cluster::Image& image, const ShareStates& states) {
   ShareGroupStatePartitionMetadataKey key;
   key.group_id = group;
   ShareGroupStatePartitionMetadataValue value;
-  to_record(initializing, value.initializing_topics);
-  to_record(initialized, value.initialized_topics);
+  to_record(states.initializing, value.initializing_topics);
+  to_record(states.initialized, value.initialized_topics);
+  for (const Uuid& topic : states.deleting) value.deleting_topics.emplace_back().topic_id = topic;
   const auto name = [&](auto& topics) {
     for (auto& topic : topics)
       if (const auto* known = image.topic(topic.topic_id)) topic.topic_name = known->name;
   };
   name(value.initializing_topics);
   name(value.initialized_topics);
+  name(value.deleting_topics);
   writes.put(key, value, ShareGroupStatePartitionMetadataValue::stable);
 }
 

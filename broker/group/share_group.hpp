@@ -14,6 +14,15 @@ namespace kq::group {
 
 using SharedPartitions = std::map<Uuid, std::set<int32_t>>;  // by topic
 
+// Which partitions have a state with the share coordinator.
+struct ShareStates {
+  SharedPartitions initializing;  // it was asked to make one, and has not said yet that it did
+  SharedPartitions initialized;
+  std::set<Uuid> deleting;        // topics whose states an operator wants gone: some may be gone already
+
+  bool operator==(const ShareStates&) const = default;
+};
+
 struct ShareMember {
   std::string id, client_id, client_host;
   std::optional<std::string> rack_id;
@@ -54,8 +63,9 @@ class ShareGroup final : public Group {
   int64_t metadata_hash() const { return metadata_hash_; }
   const Members& members() const { return members_; }
   const Targets& targets() const { return targets_; }
-  const SharedPartitions& initializing() const { return initializing_; }
-  const SharedPartitions& initialized() const { return initialized_; }
+  const ShareStates& states() const { return states_; }
+  const SharedPartitions& initializing() const { return states_.initializing; }
+  const SharedPartitions& initialized() const { return states_.initialized; }
   std::set<std::string, std::less<>> topics() const;  // of all members
 
   // Not in the log: when the share coordinator was last asked to make a state.
@@ -64,13 +74,13 @@ class ShareGroup final : public Group {
   bool operator==(const ShareGroup& other) const;
 
  private:
-  void replay_partitions(const std::optional<ShareGroupStatePartitionMetadataValue>&);
+  void replay_states(const std::optional<ShareGroupStatePartitionMetadataValue>&);
 
   int32_t epoch_ = 0, target_epoch_ = 0;
   int64_t metadata_hash_ = 0;
   Members members_;
   Targets targets_;
-  SharedPartitions initializing_, initialized_;
+  ShareStates states_;
   bool gone_ = false;
 };
 
@@ -79,8 +89,7 @@ void write_share_member(Writes&, std::string_view group, const ShareMember&);
 void write_share_target(Writes&, std::string_view group, std::string_view member, const SharedPartitions&);
 void write_share_target_epoch(Writes&, std::string_view group, int32_t epoch);
 void write_share_current(Writes&, std::string_view group, const ShareMember&);
-void write_share_partitions(Writes&, std::string_view group, const cluster::Image&, const SharedPartitions& initializing,
-                            const SharedPartitions& initialized);
+void write_share_states(Writes&, std::string_view group, const cluster::Image&, const ShareStates&);
 void remove_share_member(Writes&, std::string_view group, std::string_view member);
 
 }  // namespace kq::group

@@ -143,7 +143,7 @@ ShareHeartbeatAnswer ShareGroupCoordinator::heartbeat(const Now& now, const Shar
     for (const auto& [topic, indices] : beat.member.assigned)
       answer.body.assignment->topic_partitions.push_back({.topic_id = topic, .partitions = {indices.begin(), indices.end()}});
   }
-  want_states(beat, answer);
+  want_states(beat, caller.initialize_retry, answer);
   groups_.timers.set(session_key(id, member_id), now.instant + caller.session_timeout);
   return answer;
 }
@@ -206,8 +206,8 @@ void ShareGroupCoordinator::update_target(Beat& beat) const {
 // ---- States of the share coordinator
 // -----------------------------------------------------------------------------------------------
 
-void ShareGroupCoordinator::want_states(Beat& beat, ShareHeartbeatAnswer& answer) {
-  const bool again = beat.now.instant >= beat.group.initialize_asked + initialize_retry;
+void ShareGroupCoordinator::want_states(Beat& beat, Duration retry, ShareHeartbeatAnswer& answer) {
+  const bool again = beat.now.instant >= beat.group.initialize_asked + retry;
   for (const std::string& name : beat.topics()) {
     const cluster::TopicImage* topic = groups_.image->topic(name);
     if (!topic) continue;
@@ -219,9 +219,9 @@ void ShareGroupCoordinator::want_states(Beat& beat, ShareHeartbeatAnswer& answer
   }
   if (answer.initialize.empty()) return;
   answer.state_epoch = beat.epoch;
-  SharedPartitions initializing = beat.group.initializing();
-  add(initializing, answer.initialize);
-  write_share_partitions(beat.writes, beat.group.id, *groups_.image, initializing, beat.group.initialized());
+  ShareStates states = beat.group.states();
+  add(states.initializing, answer.initialize);
+  write_share_states(beat.writes, beat.group.id, *groups_.image, states);
   beat.writes.then([this, id = beat.group.id, at = beat.now.instant](Code code) {
     if (auto* group = groups_.find<ShareGroup>(id); group && code == Code::none) group->initialize_asked = at;
   });
@@ -232,11 +232,12 @@ void ShareGroupCoordinator::initialized(std::string_view id, const SharedPartiti
   auto* group = groups_.find<ShareGroup>(id);
   if (!group) return;
   group->initialize_asked = {};
-  SharedPartitions initializing = group->initializing(), initialized = group->initialized();
-  take_out(initializing, done);
-  take_out(initializing, failed);
-  add(initialized, done);
-  write_share_partitions(writes, id, *groups_.image, initializing, initialized);
+  ShareStates states = group->states();
+  take_out(states.initializing, done);
+  take_out(states.initializing, failed);
+  add(states.initialized, done);
+  for (const auto& [topic, indices] : done) states.deleting.erase(topic);
+  write_share_states(writes, id, *groups_.image, states);
 }
 
 Code ShareGroupCoordinator::check_empty(std::string_view id) const {
@@ -255,18 +256,27 @@ void ShareGroupCoordinator::offsets_altered(std::string_view id, const SharedPar
   if (!held && groups_.find<Group>(id)) return;
   const ShareGroup& group = held ? *held : made;
   write_share_epoch(writes, id, group.epoch() + 1, group.metadata_hash());
-  SharedPartitions initializing = group.initializing(), initialized = group.initialized();
-  take_out(initializing, partitions);
-  add(initialized, partitions);
-  write_share_partitions(writes, id, *groups_.image, initializing, initialized);
+  ShareStates states = group.states();
+  take_out(states.initializing, partitions);
+  add(states.initialized, partitions);
+  for (const auto& [topic, indices] : partitions) states.deleting.erase(topic);
+  write_share_states(writes, id, *groups_.image, states);
+}
+
+void ShareGroupCoordinator::offsets_deleting(std::string_view id, const std::set<Uuid>& topics, Writes& writes) const {
+  const auto* group = groups_.find<ShareGroup>(id);
+  if (!group) return;
+  ShareStates states = group->states();
+  for (const Uuid& topic : topics) states.initializing.erase(topic), states.initialized.erase(topic), states.deleting.insert(topic);
+  write_share_states(writes, id, *groups_.image, states);
 }
 
 void ShareGroupCoordinator::offsets_deleted(std::string_view id, const std::set<Uuid>& topics, Writes& writes) const {
   const auto* group = groups_.find<ShareGroup>(id);
   if (!group) return;
-  SharedPartitions initializing = group->initializing(), initialized = group->initialized();
-  for (const Uuid& topic : topics) initializing.erase(topic), initialized.erase(topic);
-  write_share_partitions(writes, id, *groups_.image, initializing, initialized);
+  ShareStates states = group->states();
+  for (const Uuid& topic : topics) states.deleting.erase(topic);
+  write_share_states(writes, id, *groups_.image, states);
 }
 
 // ---- Leaving

@@ -11,6 +11,7 @@ namespace kq::group {
 struct ShareCaller {
   std::string_view client_id, client_host;
   Duration session_timeout{}, heartbeat_interval{};  // of the group
+  Duration initialize_retry = 30s;                   // group.share.initialize.retry.interval.ms
   size_t members_max = 0;
 };
 
@@ -32,7 +33,6 @@ std::map<std::string, SharedPartitions, std::less<>> assign_simply(const ShareSu
 class ShareGroupCoordinator {
  public:
   static constexpr int32_t joining_epoch = 0, leaving_epoch = -1;
-  static constexpr Duration initialize_retry = 30s;  // group.share.initialize.retry.interval.ms
 
   explicit ShareGroupCoordinator(Groups& groups) : groups_(groups) {}
 
@@ -48,6 +48,8 @@ class ShareGroupCoordinator {
   // The same for setting offsets, which makes a group that is not there.
   Code check_alter(std::string_view group) const;
   void offsets_altered(std::string_view group, const SharedPartitions&, Writes&) const;
+  // Before their states are deleted, so that what a stop cuts short is known to be half done; and after.
+  void offsets_deleting(std::string_view group, const std::set<Uuid>& topics, Writes&) const;
   void offsets_deleted(std::string_view group, const std::set<Uuid>& topics, Writes&) const;
 
   void describe(std::string_view group, ShareGroupDescribeResponse::DescribedGroup&, Texts&) const;
@@ -62,7 +64,7 @@ class ShareGroupCoordinator {
   bool assignment_pending(const ShareGroup&) const;
   void update_epoch(Beat&) const;
   void update_target(Beat&) const;
-  void want_states(Beat&, ShareHeartbeatAnswer&);
+  void want_states(Beat&, Duration retry, ShareHeartbeatAnswer&);
   SharedPartitions assignable(const ShareGroup&, const ShareMember&) const;
 
   Groups& groups_;

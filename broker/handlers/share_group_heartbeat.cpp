@@ -32,6 +32,7 @@ awaitable<Code> beat(Broker& broker, Call& call, const ShareGroupHeartbeatReques
                                   .client_host = host,
                                   .session_timeout = settings.session_timeout,
                                   .heartbeat_interval = settings.heartbeat_interval,
+                                  .initialize_retry = std::chrono::milliseconds(broker.config.group_share_initialize_retry_interval_ms),
                                   .members_max = static_cast<size_t>(broker.config.group_share_max_size)};
   const auto decide = [&](group::GroupShard& shard, const coordinator::Now& now, coordinator::Writes& writes) {
     answer = shard.share().heartbeat(now, caller, request, writes);
@@ -58,16 +59,28 @@ awaitable<StatesMade> make_states(Broker& broker, Call& call, std::string_view g
   co_return made;
 }
 
-awaitable<void> remove_states(Broker& broker, Call& call, std::string_view group, const group::SharedPartitions& partitions) {
+awaitable<Code> remove_states(Broker& broker, Call& call, std::string_view group, const group::SharedPartitions& partitions) {
+  Code first = Code::none;
   for (const auto& [topic, indices] : partitions) {
     for (const int32_t index : indices) {
       const share::Key key{std::string(group), topic, index};
       const auto remove = [&](share::StateShard& shard, const share::Now&, share::Writes& writes) {
         return shard.remove(key, writes);
       };
-      (void)co_await broker.share_states().ask(call.loop, key, remove);  // a topic that is gone took its states along
+      const share::Refusal refusal = co_await broker.share_states().ask(call.loop, key, remove);
+      if (first == Code::none && refusal.code != Code::unknown_topic_or_partition) first = refusal.code;
     }
   }
+  co_return first;
+}
+
+group::SharedPartitions states_to_remove(const group::ShareGroup& group, const cluster::Image& image) {
+  group::SharedPartitions partitions = group.initialized();
+  for (const auto& [topic, indices] : group.initializing()) partitions[topic].insert(indices.begin(), indices.end());
+  for (const Uuid& id : group.states().deleting)
+    if (const cluster::TopicImage* topic = image.topic(id))
+      for (int32_t index = 0; index < static_cast<int32_t>(topic->partitions.size()); ++index) partitions[id].insert(index);
+  return partitions;
 }
 
 // A member that comes to partitions without a state waits until they have one, and is given them in the same answer.

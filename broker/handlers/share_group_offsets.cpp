@@ -112,6 +112,23 @@ awaitable<void> describe(Broker& broker, Call& call,
   }
 }
 
+// Notes what of the topics that are asked for has a state as being deleted, and tells it.
+awaitable<Code> begin_deleting(Broker& broker, Call& call, const DeleteShareGroupOffsetsRequest& request, SharedPartitions& states) {
+  const auto begin = [&](group::GroupShard& shard, const coordinator::Now&, coordinator::Writes& writes) {
+    const auto* const held = shard.groups().find<group::ShareGroup>(request.group_id);
+    if (!held) return;
+    const SharedPartitions all = states_to_remove(*held, *call.image);
+    std::set<Uuid> topics;
+    for (const auto& asked : request.topics) {
+      const cluster::TopicImage* const topic = call.image->topic(asked.topic_name);
+      const auto found = topic ? all.find(topic->id) : all.end();
+      if (found != all.end()) states.insert(*found), topics.insert(found->first);
+    }
+    if (!topics.empty()) shard.share().offsets_deleting(request.group_id, topics, writes);
+  };
+  co_return co_await broker.groups().run(call.loop, request.group_id, begin);
+}
+
 }  // namespace
 
 awaitable<DescribeShareGroupOffsetsResponse> handle(Broker& broker, Call& call, const DescribeShareGroupOffsetsRequest& request) {
@@ -170,9 +187,8 @@ awaitable<AlterShareGroupOffsetsResponse> handle(Broker& broker, Call& call, con
 awaitable<DeleteShareGroupOffsetsResponse> handle(Broker& broker, Call& call, const DeleteShareGroupOffsetsRequest& request) {
   DeleteShareGroupOffsetsResponse response;
   response.error_code = co_await check(broker, call, request.group_id, &group::ShareGroupCoordinator::check_empty);
-  SharedPartitions initialized;
-  if (response.error_code == Code::none)
-    response.error_code = co_await initialized_of(broker, call, request.group_id, initialized);
+  SharedPartitions states;
+  if (response.error_code == Code::none) response.error_code = co_await begin_deleting(broker, call, request, states);
   if (response.error_code != Code::none) {
     response.error_message = response.error_code == Code::group_id_not_found ? call.keep(not_found(request.group_id))
                                                                              : std::string_view(name_of(response.error_code));
@@ -189,11 +205,14 @@ awaitable<DeleteShareGroupOffsetsResponse> handle(Broker& broker, Call& call, co
       continue;
     }
     told.topic_id = image->id;
-    const auto found = initialized.find(image->id);
-    if (found == initialized.end()) continue;  // there is nothing to delete, which is no error
+    const auto found = states.find(image->id);
+    if (found == states.end()) continue;  // there is nothing to delete, which is no error
     const SharedPartitions of_topic{*found};
-    co_await remove_states(broker, call, request.group_id, of_topic);
-    deleted.insert(image->id);
+    told.error_code = co_await remove_states(broker, call, request.group_id, of_topic);
+    if (told.error_code == Code::none)
+      deleted.insert(image->id);
+    else
+      told.error_message = name_of(told.error_code);
   }
   const auto note = [&](group::GroupShard& shard, const coordinator::Now&, coordinator::Writes& writes) {
     shard.share().offsets_deleted(request.group_id, deleted, writes);

@@ -17,6 +17,9 @@ struct StatesMade {
   group::SharedPartitions done, failed;
 };
 awaitable<StatesMade> make_states(Broker&, Call&, std::string_view group, const group::SharedPartitions&, int32_t state_epoch);
-awaitable<void> remove_states(Broker&, Call&, std::string_view group, const group::SharedPartitions&);
+// The first refusal that leaves a state behind: a topic that is gone takes its states along.
+awaitable<Code> remove_states(Broker&, Call&, std::string_view group, const group::SharedPartitions&);
+// All that may have a state, or half of one.
+group::SharedPartitions states_to_remove(const group::ShareGroup&, const cluster::Image&);
 
 }  // namespace kq::broker

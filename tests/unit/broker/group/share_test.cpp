@@ -173,6 +173,27 @@ void setting_offsets_makes_a_group(void**) {
   assert_true(f.coordinator.check_alter("g") == Code::non_empty_group);
 }
 
+// As Kafka has it in ShareGroupStatePartitionMetadata: a stop between the two leaves the topic to be deleted again, or made anew.
+void what_is_half_deleted_is_known(void**) {
+  Fixture f;
+  f.join("a");
+  f.beat("a", -1);
+  const auto delete_states = [&](auto step) {
+    Writes writes;
+    (f.coordinator.*step)("g", std::set<Uuid>{topic_id}, writes);
+    f.append(writes);
+  };
+  delete_states(&ShareGroupCoordinator::offsets_deleting);
+  assert_true(f.group()->initialized().empty());
+  assert_true(f.group()->states().deleting == std::set<Uuid>{topic_id});
+  delete_states(&ShareGroupCoordinator::offsets_deleted);
+  assert_true(f.group()->states() == ShareStates{});
+  delete_states(&ShareGroupCoordinator::offsets_deleting);
+  const auto again = f.join("b");
+  assert_int_equal(again.body.assignment->topic_partitions.at(0).partitions.size(), 4);
+  assert_true(f.group()->states().deleting.empty());
+}
+
 void a_full_group_takes_nobody(void**) {
   Fixture f;
   for (const char* member : {"a", "b", "c", "d", "e"}) f.join(member);
@@ -248,6 +269,7 @@ int main() {
       cmocka_unit_test(who_is_silent_is_removed),
       cmocka_unit_test(an_empty_group_can_be_removed),
       cmocka_unit_test(setting_offsets_makes_a_group),
+      cmocka_unit_test(what_is_half_deleted_is_known),
       cmocka_unit_test(a_full_group_takes_nobody),
       cmocka_unit_test(any_assignment_is_complete_and_even),
       cmocka_unit_test(a_replay_of_the_log_makes_the_same_group),
