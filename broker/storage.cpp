@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "broker/cluster/topic_name.hpp"
+
 namespace kq::broker {
 
 Storage::Storage(const Config& config, const Environment& env, Partitions& partitions)
@@ -72,6 +74,7 @@ void Storage::apply(const cluster::Image& image, const cluster::Delta* delta) {
   if (!delta) {
     cleaner_->configure(config_.cleaner(of_broker, of_all));
     topic_defaults_ = config_.topic_defaults(of_broker, of_all);
+    set_aside_strays(image);
     image.topics.for_each([&](const auto&, const auto& topic) { apply_topic(image, *topic, false); });
     return;
   }
@@ -79,6 +82,28 @@ void Storage::apply(const cluster::Image& image, const cluster::Delta* delta) {
   for (const auto& change : delta->topics) {
     if (change.after) apply_topic(image, *change.after, true);
     else remove_topic(*change.before);
+  }
+}
+
+// What no topic has, or not on this broker, is kept under another name, as Kafka keeps it: it may be all that is left of somebody's records.
+void Storage::set_aside_strays(const cluster::Image& image) {
+  const auto is_here = [&](const log::TopicPartition& name) {
+    const cluster::TopicImage* const topic = image.topic(name.topic);
+    const cluster::PartitionImage* const state = topic ? topic->partition(name.partition) : nullptr;
+    return state && std::ranges::find(state->replicas, config_.node_id) != state->replicas.end();
+  };
+  for (const auto& directory : directories_) {
+    bool any = false;
+    for (const log::TopicPartition& name : directory->partitions()) {
+      if (name.topic == cluster::metadata_topic || is_here(name)) continue;
+      const auto stray = directory->set_aside(name);
+      any = true;
+      forget_place(name);
+      if (stray) env_.log.warning("storage", "no topic has " + name.directory_name() + " any more: it is " + *stray + " now");
+      else env_.log.error("storage", "cannot set " + name.directory_name() + " aside: " + stray.error().message());
+    }
+    if (!any) continue;
+    if (const Status synced = directory->sync_names(); !synced) env_.log.error("storage", synced.error().message());
   }
 }
 
@@ -193,9 +218,9 @@ Result<std::shared_ptr<log::Log>> Storage::open_log(const Partition& partition, 
   // What lies under this name belonged to a topic that is deleted since: the broker stopped before it came to that.
   KQ_TRY_ASSIGN(const auto on_disk, directory.topic_id(name));
   if (!on_disk || *on_disk == partition.topic_id) return log;
-  env_.log.warning("storage", name.directory_name() + " holds topic id " + on_disk->text() + ", which is deleted; it makes room for " +
-                                  partition.topic_id.text());
-  KQ_TRY(directory.delete_log(name, wall_clock_ms() + config.file_delete_delay_ms));
+  KQ_TRY_ASSIGN(const std::string stray, directory.set_aside(name));
+  env_.log.warning("storage", name.directory_name() + " holds topic id " + on_disk->text() + ", which is deleted, and makes room for " +
+                                  partition.topic_id.text() + ": it is " + stray + " now");
   return directory.open_log(name, partition.topic_id, config, wall_clock_ms());
 }
 

@@ -61,6 +61,7 @@ class Storage {
   void work_off();                                                       // on the pool
   void carry_out(const Chore&);
   void remove_topic(const cluster::TopicImage&);
+  void set_aside_strays(const cluster::Image&);
   void configure(const cluster::Image&, const cluster::Delta&);
   std::shared_ptr<const TopicConfig> config_of(const cluster::Image&, const cluster::TopicImage&) const;
   Result<std::shared_ptr<log::Log>> open_log(const Partition&, const log::LogConfig&);

@@ -9,7 +9,7 @@
 namespace kq::log {
 namespace {
 
-constexpr std::string_view delete_suffix = "-delete";
+constexpr std::string_view delete_suffix = "-delete", stray_suffix = "-stray";
 constexpr const char* metadata_topic = "__cluster_metadata";
 constexpr size_t name_bytes_max = 255;               // of a file
 
@@ -20,8 +20,8 @@ bool ends_with(std::string_view name, std::string_view end) {
 // Points of the metadata log are its snapshots' business, as in Kafka: the checkpoint files never name it.
 bool checkpointed(const TopicPartition& name) { return name.topic != metadata_topic; }
 
-// topic-partition.<32 hex digits>-delete; a long topic name is cut, so that it stays a file name.
-std::string doomed_name(const TopicPartition& name) {
+// topic-partition.<32 hex digits>-delete, or -stray; a long topic name is cut, so that it stays a file name.
+std::string other_name(const TopicPartition& name, std::string_view suffix) {
   std::byte unique[16];
   system_random(unique);
   std::string digits;
@@ -30,7 +30,7 @@ std::string doomed_name(const TopicPartition& name) {
     digits += hex[std::to_integer<unsigned>(byte) >> 4];
     digits += hex[std::to_integer<unsigned>(byte) & 15];
   }
-  const std::string tail = "-" + std::to_string(name.partition) + "." + digits + std::string(delete_suffix);
+  const std::string tail = "-" + std::to_string(name.partition) + "." + digits + std::string(suffix);
   return name.topic.substr(0, name_bytes_max - tail.size()) + tail;
 }
 
@@ -62,6 +62,8 @@ Status LogDirectory::look_around() {
       removals_.push_back({path_of(entry.name), 0});
     } else if (const auto name = TopicPartition::parse(entry.name)) {
       known_[*name].present = true;
+    } else if (ends_with(entry.name, stray_suffix)) {
+      context_.logger.warning("log", path_of(entry.name) + " was set aside, as no topic had it: remove it if nobody misses its records");
     } else if (entry.name != "lost+found") {
       context_.logger.warning("log", path_of(entry.name) + " is no partition's directory: it is left alone");
     }
@@ -265,26 +267,34 @@ bool LogDirectory::holds_nothing(const TopicPartition& name) {
   return known != known_.end() && (known->second.empty = !known->second.log);
 }
 
-Status LogDirectory::delete_log(const TopicPartition& name, int64_t due_ms) {
+Result<std::string> LogDirectory::rename_away(const TopicPartition& name, std::string_view suffix) {
   std::shared_ptr<Log> log;
   {
     const std::lock_guard lock{mutex_};
     const auto known = known_.find(name);
-    if (known == known_.end()) return {};
+    if (known == known_.end()) return std::string();
     log = known->second.log;
     known_.erase(known);
   }
-  const std::string from = path_of(name.directory_name()), to = path_of(doomed_name(name));
+  const std::string from = path_of(name.directory_name());
+  std::string to = path_of(other_name(name, suffix));
   if (log) log->abandon();
   KQ_TRY(context_.files().rename(from, to));
-  {
-    const std::lock_guard lock{mutex_};
-    // What the log had set aside goes with the directory.
-    std::erase_if(removals_, [&](const Log::Removal& removal) { return parent_of(removal.path) == from; });
-    removals_.push_back({to, due_ms});
-  }
+  const std::lock_guard lock{mutex_};
+  // What the log had set aside goes with the directory.
+  std::erase_if(removals_, [&](const Log::Removal& removal) { return parent_of(removal.path) == from; });
+  return to;
+}
+
+Status LogDirectory::delete_log(const TopicPartition& name, int64_t due_ms) {
+  KQ_TRY_ASSIGN(std::string doomed, rename_away(name, delete_suffix));
+  if (doomed.empty()) return {};
+  const std::lock_guard lock{mutex_};
+  removals_.push_back({std::move(doomed), due_ms});
   return {};
 }
+
+Result<std::string> LogDirectory::set_aside(const TopicPartition& name) { return rename_away(name, stray_suffix); }
 
 Status LogDirectory::sync_names() { return context_.files().sync_directory(path()); }
 

@@ -49,7 +49,7 @@ class LogDirectory {
   std::optional<int64_t> checkpointed_high_watermark(const TopicPartition&) const;
 
   // Opens the partition's log, and makes it if it is not there; the same object until it is deleted.  The high watermark is the
-  // checkpointed one, within the log.  A directory of another topic id is refused with own_code::data: it is a stray, remove it.
+  // checkpointed one, within the log.  A directory of another topic id is refused with own_code::data: it is a stray, set it aside.
   // The metadata log is opened by its name like any other, but recovered as a whole: its points are not checkpointed.  Blocks.
   Result<std::shared_ptr<Log>> open_log(const TopicPartition&, const Uuid& topic_id, const LogConfig&, int64_t now_ms);
 
@@ -70,6 +70,9 @@ class LogDirectory {
   // crash leaves is removed after the next start.  Nobody appends to its log any more, nor opens it.  With many, sync_names() comes
   // last, once.  Blocks, shortly.
   Status delete_log(const TopicPartition&, int64_t due_ms);
+  // No topic has the partition any more: its directory is renamed to …-stray, where it is told, and forgotten.  Nobody but an operator
+  // removes it, as with Kafka.  The same holds as for delete_log().
+  Result<std::string> set_aside(const TopicPartition&);
   Status sync_names();
   void remove_later(std::vector<Log::Removal>);                         // what Log::take_removals gave
   // One job for each thing that is due, to be run on the I/O pool, in any order.
@@ -104,6 +107,7 @@ class LogDirectory {
   LogDirectory(const LogContext& context, Options options) : context_(context), options_(std::move(options)) {}
 
   Status look_around();
+  Result<std::string> rename_away(const TopicPartition&, std::string_view suffix);  // empty: it is not here
   Status read_checkpoints();
   Status refuse_foreign(const std::vector<DirectoryEntry>& entries) const;
   Status await_turn(const TopicPartition&, std::unique_lock<std::mutex>&);

@@ -1,6 +1,8 @@
 // A data directory: whose it is, what lies in it, how it is left and found again.
 #include "broker/log/log_directory.hpp"
 
+#include <limits>
+
 #include "tests/unit/log/support.hpp"
 #include "tests/unit/cmocka.hpp"
 
@@ -278,8 +280,13 @@ void a_directory_of_another_topic_id_is_a_stray(void**) {
   auto opened = bed.directory->open_log({"t", 0}, Uuid::random(), bed.config, 0);
   assert_false(opened.ok());
   assert_int_equal(opened.error().code(), own_code::data);
-  assert_true(bed.directory->delete_log({"t", 0}, 0).ok());
+  const auto stray = bed.directory->set_aside({"t", 0});
+  assert_true(stray.ok() && stray->ends_with("-stray"));
   assert_int_equal(bed.log("t", Uuid::random())->end_offset(), 0);
+  assert_true(bed.directory->close(1).ok());
+  assert_true(bed.open().ok());
+  for (const auto& job : bed.directory->due_removals(std::numeric_limits<int64_t>::max())) job();
+  assert_true(bed.files.exists(*stray));
 }
 
 // What the checkpoint says is trusted after a crash; so it has to fall before anything else is written below it.
