@@ -64,6 +64,7 @@ class StateShard final : public coordinator::StateMachine {
 
   const State* find(const Key& key) const;
   size_t size() const { return states_.size(); }
+  bool same_states(const StateShard& other) const { return states_ == other.states_; }
   // Records below are of no use.
   int64_t redundant_below() const { return snapshots_.empty() ? last_offset_ : *snapshots_.begin(); }
 
@@ -73,6 +74,8 @@ class StateShard final : public coordinator::StateMachine {
     int32_t leader_epoch_max = 0, state_epoch_max = 0;  // who is below is fenced
     int32_t updates = 0;                                // since the snapshot
     int64_t snapshot_offset = -1;                       // where that stands
+
+    bool operator==(const Entry&) const = default;
   };
 
   Refusal check_topic(const Key&) const;

@@ -1,7 +1,9 @@
 #include "tests/sim/coordinator_logs.hpp"
 
 #include "broker/cluster/topic_name.hpp"
+#include "broker/coordinator/placement.hpp"
 #include "broker/group/config.hpp"
+#include "broker/share/coordinator.hpp"
 #include "broker/txn/transactions.hpp"
 #include "libkq/record/batch_reader.hpp"
 
@@ -125,9 +127,30 @@ void CoordinatorLogs::look_at(broker::CoordinatorType type, int32_t index, const
   if (*code != Code::none) fail(std::string("a coordinator answers ") + name_of(*code));
 }
 
+std::optional<int64_t> CoordinatorLogs::share_start(const std::string& group, const std::string& topic, int32_t partition) {
+  const auto image = world_.broker().image();
+  const auto* const found = image ? image->topic(topic) : nullptr;
+  const auto* const states = image ? image->topic(cluster::share_state_topic) : nullptr;
+  if (!found || !states) return std::nullopt;
+  const share::Key key{group, found->id, partition};
+  const int32_t index = coordinator::partition_of(key.text(), static_cast<int32_t>(states->partitions.size()));
+  const auto led = world_.broker().coordinator(broker::CoordinatorType::share)->led();
+  if (std::ranges::find(led, index) == led.end()) return std::nullopt;
+  std::optional<int64_t> start;
+  look_at(broker::CoordinatorType::share, index, [&](coordinator::StateMachine& machine) {
+    const auto* const state = static_cast<const share::StateShard&>(machine).find(key);
+    if (!state) return;
+    start = state->start_offset;                  // as it was before the last write: what that says of the records from there on counts
+    for (const share::StateBatch& batch : state->batches)
+      if (batch.first == *start && share::is_final(batch.state)) start = batch.last + 1;
+  });
+  return start;
+}
+
 void CoordinatorLogs::compare() {
   for (const int32_t index : world_.broker().coordinator(broker::CoordinatorType::group)->led()) compare_groups(index);
   for (const int32_t index : world_.broker().coordinator(broker::CoordinatorType::transaction)->led()) compare_transactions(index);
+  for (const int32_t index : world_.broker().coordinator(broker::CoordinatorType::share)->led()) compare_share_states(index);
 }
 
 void CoordinatorLogs::compare_groups(int32_t index) {
@@ -143,6 +166,14 @@ void CoordinatorLogs::compare_groups(int32_t index) {
       if (const auto* const consumer = dynamic_cast<const group::ConsumerGroup*>(group.get())) {
         const auto* const again = replayed->groups().find<group::ConsumerGroup>(id);
         if (!again || !consumer->same_state(*again)) fail(where + "a replay makes another group " + id);
+      }
+      if (const auto* const share = dynamic_cast<const group::ShareGroup*>(group.get())) {
+        const auto* const again = replayed->groups().find<group::ShareGroup>(id);
+        if (!again || !(*share == *again)) fail(where + "a replay makes another share group " + id);
+      }
+      if (const auto* const streams = dynamic_cast<const group::StreamsGroup*>(group.get())) {
+        const auto* const again = replayed->groups().find<group::StreamsGroup>(id);
+        if (!again || !(*streams == *again)) fail(where + "a replay makes another streams group " + id);
       }
       const auto* const classic = dynamic_cast<const group::ClassicGroup*>(group.get());
       if (!classic || !at_rest(*classic)) continue;
@@ -160,6 +191,15 @@ void CoordinatorLogs::compare_transactions(int32_t index) {
     txn::TransactionCoordinator replayed(index, settings);
     replay(*partition(cluster::transactions_topic, index), 0, replayed, nullptr);
     if (live.all() != replayed.all()) fail("__transaction_state-" + std::to_string(index) + ": a replay makes other transactions");
+  });
+}
+
+void CoordinatorLogs::compare_share_states(int32_t index) {
+  look_at(broker::CoordinatorType::share, index, [&](coordinator::StateMachine& machine) {
+    share::StateShard replayed{share::StateShard::Settings{}};
+    replay(*partition(cluster::share_state_topic, index), 0, replayed, nullptr);
+    if (!static_cast<const share::StateShard&>(machine).same_states(replayed))
+      fail("__share_group_state-" + std::to_string(index) + ": a replay makes other states");
   });
 }
 

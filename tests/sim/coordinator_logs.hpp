@@ -18,14 +18,16 @@ struct CommittedOffset {
   int64_t offset;
 };
 
-// Reads __consumer_offsets and __transaction_state up to their high watermarks, over all restarts of the broker.  What was read once
-// has to be there for good: an exception tells of what is not so.
+// Reads __consumer_offsets, __transaction_state and __share_group_state up to their high watermarks, over all restarts of the broker.  What
+// was read once has to be there for good: an exception tells of what is not so.
 class CoordinatorLogs {
  public:
   CoordinatorLogs(World& world, std::set<std::string> groups);
   ~CoordinatorLogs();
 
   std::vector<CommittedOffset> follow();         // since the last call
+  // Up to where a share group is done with a partition, as its coordinator knows; nothing: it does not know.
+  std::optional<int64_t> share_start(const std::string& group, const std::string& topic, int32_t partition);
   // The states of the coordinators, as they are now, are what a replay of their logs makes of them.  Nothing may be under way.
   void compare();
 
@@ -38,6 +40,7 @@ class CoordinatorLogs {
 
   void compare_groups(int32_t index);
   void compare_transactions(int32_t index);
+  void compare_share_states(int32_t index);
   void note_changes(Follower&, std::vector<CommittedOffset>& into) const;
   std::shared_ptr<broker::Partition> partition(std::string_view topic, int32_t index);
   // The offset of the next batch that is committed.

@@ -238,7 +238,11 @@ class GroupsUnderFire {
       feed(records);
       turn_all(true);
       std::string text;
-      for (const auto& group : groups_) text += " " + group->history.text();
+      for (const auto& group : groups_) {
+        text += " " + group->history.text();
+        for (const auto& member : group->places)
+          if (member) text += " " + member->text() + ";";
+      }
       expect(Clock::now() < deadline, "it does not come to rest:" + text);
     }
   }

@@ -40,9 +40,12 @@ void Member::turn() {
   }
   if (committing_ && committing_->outcome) {
     const auto commit = std::exchange(committing_, nullptr);
+    const bool going = revocation_ != nullptr;
     if (*commit->outcome) commit_told(commit->offsets);
     else commit_failed(commit->outcome->error());
     revocation_.reset();
+    for (const client::GroupOffset& each : commit->offsets)
+      if (!going && (each.error || !*commit->outcome)) commit_again(each.at.partition, each.offset);
   }
   if (!process_ || ending_ || busy()) return;
   poll();
@@ -73,8 +76,11 @@ void Member::take(client::Batch& batch) {
     return received(std::move(records));
   }
   if (batch.kind == KQ_EVENT) {
-    for (size_t i = 0; i < batch.failures.size(); ++i)
-      if (!batch.failures[i]) history_.commit_told(batch.records[i].partition, batch.records[i].offset);
+    for (size_t i = 0; i < batch.failures.size(); ++i) {
+      const kq_record& row = batch.records[i];
+      if (!batch.failures[i]) history_.commit_told(row.partition, row.offset);
+      else commit_again(row.partition, row.offset);
+    }
     return;
   }
   std::set<int32_t> partitions;
@@ -105,6 +111,7 @@ void Member::commit(bool synchronously) {
   std::vector<client::GroupOffset> offsets;
   for (const auto& [partition, offset] : std::exchange(done_, {})) offsets.push_back({.at = {history_.topic(), partition}, .offset = offset});
   if (offsets.empty()) return;
+  for (const client::GroupOffset& each : offsets) asked_[each.at.partition] = each.offset;
   if (!synchronously) return consumer().commit_later(std::move(offsets), ++tags_);
   committing_ = std::make_shared<Commit>();
   committing_->offsets = std::move(offsets);
@@ -128,6 +135,11 @@ void Member::commit_failed(const Error& error) {
   if (revocation_) history_.commit_failed(error.message());
 }
 
+// What was not committed, and is still its own, is with the next commit, unless a later one has been asked for.
+void Member::commit_again(int32_t partition, int64_t offset) {
+  if (history_.owns(options_.name, partition) && asked_[partition] == offset) done_.try_emplace(partition, offset);
+}
+
 void Member::leave() {
   if (ending_ || !process_ || committing_ || !settled()) return;
   world_.note(options_.name + " leaves");
@@ -144,6 +156,13 @@ awaitable<void> Member::run_end(std::shared_ptr<client::Consumer> consumer, std:
 }
 
 bool Member::gone() const { return !process_; }
+
+std::string Member::doing() const {
+  if (gone()) return "is gone";
+  if (leaving()) return "leaves";
+  if (committing_) return "commits";
+  return idle_until_ > Clock::now() ? "does not poll" : "polls";
+}
 
 // ---- transactions -------------------------------------------------------------------------------------------------------------
 
@@ -238,6 +257,11 @@ void Transformer::ended(const Status& outcome) {
       return;
     default: return;
   }
+}
+
+std::string Transformer::doing() const {
+  const char* stages[] = {"", "begins", "sends", "sends offsets", "ends a transaction", "aborts"};
+  return stage_ == Stage::idle ? Member::doing() : stages[static_cast<size_t>(stage_)];
 }
 
 // What was not committed is read again, where it is still this member's.

@@ -38,6 +38,7 @@ class Member {
   bool failed() const { return failed_; }        // for good: another has its place
   void stop_polling(Duration time) { idle_until_ = Clock::now() + time; }
   const MemberOptions& options() const { return options_; }
+  std::string text() const { return options_.name + " " + doing(); }
 
  protected:
   struct Record {
@@ -48,6 +49,7 @@ class Member {
   virtual bool busy() const { return committing_ != nullptr || idle_until_ > Clock::now(); }
   virtual void received(std::vector<Record>);
   virtual bool settled() const { return true; }  // nothing keeps it from leaving
+  virtual std::string doing() const;
   client::Consumer& consumer() { return *process_->consumer; }
   void die();
 
@@ -69,10 +71,12 @@ class Member {
   void commit(bool synchronously);
   void commit_told(const std::vector<client::GroupOffset>&);
   void commit_failed(const Error&);
+  void commit_again(int32_t partition, int64_t offset);
   static awaitable<void> run_commit(std::shared_ptr<client::Consumer>, std::shared_ptr<Commit>);
   static awaitable<void> run_end(std::shared_ptr<client::Consumer>, std::shared_ptr<std::optional<Result<bool>>>);
 
   std::map<int32_t, int64_t> done_;              // processed and not committed: the next offset
+  std::map<int32_t, int64_t> asked_;             // to be committed, the latest
   std::shared_ptr<Commit> committing_;
   std::unique_ptr<client::Batch> revocation_;    // held until what was done is committed
   std::shared_ptr<std::optional<Result<bool>>> ending_;
@@ -94,6 +98,7 @@ class Transformer final : public Member {
 
   bool busy() const override { return stage_ != Stage::idle || Member::busy(); }
   bool settled() const override { return stage_ == Stage::idle; }
+  std::string doing() const override;
   void received(std::vector<Record>) override;
   void go_on();
   void send();

@@ -178,22 +178,24 @@ std::unique_ptr<client::Producer> World::producer(std::vector<client::Setting> s
   return std::move(*producer);
 }
 
-ConsumerProcess::~ConsumerProcess() {
-  consumer->close();
-  cluster->close();
-}
-
-std::unique_ptr<ConsumerProcess> World::consumer(std::vector<client::Setting> settings) {
+template <class Consumer>
+std::unique_ptr<Process<Consumer>> World::start(std::vector<client::Setting> settings) {
   settings.emplace_back("bootstrap.servers", bootstrap);
   const auto config = client::Config::parse(client::Role::consumer, settings);
   if (!config) throw std::runtime_error(config.error().message());
   const auto options = client::ClusterOptions::from(*config);
   if (!options) throw std::runtime_error(options.error().message());
   const auto cluster = client::Cluster::make(loop_, network_, log_, *options);
-  const auto consumer = std::make_shared<client::Consumer>(std::make_shared<client::Driver>(loop_), cluster, *config);
+  const auto consumer = std::make_shared<Consumer>(std::make_shared<client::Driver>(loop_), cluster, *config);
   consumer->start();
   cluster->start();
-  return std::make_unique<ConsumerProcess>(cluster, consumer);
+  return std::make_unique<Process<Consumer>>(cluster, consumer);
+}
+
+std::unique_ptr<ConsumerProcess> World::consumer(std::vector<client::Setting> settings) { return start<client::Consumer>(std::move(settings)); }
+
+std::unique_ptr<ShareProcess> World::share_consumer(std::vector<client::Setting> settings) {
+  return start<client::ShareConsumer>(std::move(settings));
 }
 
 std::vector<World::Read> World::read(const std::string& topic, int32_t partition, size_t count, std::vector<client::Setting> settings) {

@@ -11,6 +11,7 @@
 #include "libkq/base/log.hpp"
 #include "libkq/client/consumer.hpp"
 #include "libkq/client/producer.hpp"
+#include "libkq/client/share_consumer.hpp"
 #include "libkq/net/memory.hpp"
 #include "tests/sim/memory_file_system.hpp"
 
@@ -52,15 +53,20 @@ struct WorldOptions {
 };
 
 // A consumer in its application's process; destroying it is that process's death, without a word to anybody.
-struct ConsumerProcess {
-  ConsumerProcess(std::shared_ptr<client::Cluster> of, std::shared_ptr<client::Consumer> its_consumer)
-      : cluster(std::move(of)), consumer(std::move(its_consumer)) {}
-  ~ConsumerProcess();
-  ConsumerProcess(const ConsumerProcess&) = delete;
+template <class Consumer>
+struct Process {
+  Process(std::shared_ptr<client::Cluster> of, std::shared_ptr<Consumer> its_consumer) : cluster(std::move(of)), consumer(std::move(its_consumer)) {}
+  ~Process() {
+    consumer->close();
+    cluster->close();
+  }
+  Process(const Process&) = delete;
 
   const std::shared_ptr<client::Cluster> cluster;
-  const std::shared_ptr<client::Consumer> consumer;
+  const std::shared_ptr<Consumer> consumer;
 };
+using ConsumerProcess = Process<client::Consumer>;
+using ShareProcess = Process<client::ShareConsumer>;
 
 // One broker, its disk, and the clients around it.  Everything that happens is a line of the trace, with its time.  The same seed gives the
 // same trace to the byte.
@@ -79,6 +85,7 @@ class World {
 
   std::unique_ptr<client::Producer> producer(std::vector<client::Setting> settings);
   std::unique_ptr<ConsumerProcess> consumer(std::vector<client::Setting> settings);
+  std::unique_ptr<ShareProcess> share_consumer(std::vector<client::Setting> settings);
   // Reads a partition from its start until `count` records are there; the order is the partition's.
   struct Read {
     int64_t offset;
@@ -98,6 +105,8 @@ class World {
   void end_broker(bool cleanly);
   void draw_death();
   void advance();                                // one step of the loop, or of time
+  template <class Consumer>
+  std::unique_ptr<Process<Consumer>> start(std::vector<client::Setting> settings);
   template <class Done>
   bool drive(const Done& done, Duration limit);
 
