@@ -108,7 +108,8 @@ Connection::~Connection() = default;
 awaitable<Result<std::shared_ptr<Connection>>> Connection::open(Loop& loop, Network& network, Address address,
                                                                 ConnectionOptions options, FramePool frames, Instant deadline,
                                                                 std::optional<Address> at) {
-  auto stream = co_await network.connect(loop, at ? *at : address, deadline);
+  const Address to = at ? std::move(*at) : address;
+  auto stream = co_await network.connect(loop, to, deadline);
   if (!stream) co_return std::move(stream.error());
   std::shared_ptr<Connection> connection(
       new Connection(loop, std::move(*stream), std::move(address), std::move(options), std::move(frames)));
