@@ -64,6 +64,8 @@ class Group {
   virtual Code check_fetch(std::string_view, int32_t) const { return Code::none; }
   virtual Code check_offset_delete() const = 0;
   virtual Code check_delete() const = 0;
+  // An empty one goes when it has no offsets left.
+  virtual bool expires() const { return true; }
   // When its offsets are old: counted from here.  Nothing: they do not expire now.
   virtual std::optional<int64_t> expires_from(const Offset&) const = 0;
   // Tombstones for all but the offsets.

@@ -197,7 +197,7 @@ void OffsetRequests::remove_topic(std::string_view topic, Writes& writes) const 
 
 void OffsetRequests::expire(const Now& now, Writes& writes) const {
   for (const auto& [id, group] : groups_.all)
-    if (expire_group(now, *group, writes) && group->empty()) group->remove(writes);
+    if (group->expires() && expire_group(now, *group, writes) && group->empty()) group->remove(writes);
 }
 
 // True: nothing is left of its offsets.

@@ -50,6 +50,7 @@ class ShareGroup final : public Group {
   Code check_fetch(std::string_view, int32_t) const override { return Code::group_id_not_found; }
   Code check_offset_delete() const override { return Code::group_id_not_found; }
   Code check_delete() const override { return members_.empty() ? Code::none : Code::non_empty_group; }
+  bool expires() const override { return false; }           // where it stands is in __share_group_state
   std::optional<int64_t> expires_from(const Offset&) const override { return std::nullopt; }
   void remove(Writes&) const override;
 

@@ -2,6 +2,7 @@
 #include <random>
 
 #include "broker/group/share_group_coordinator.hpp"
+#include "tests/unit/broker/group/driver.hpp"
 #include "tests/unit/cmocka.hpp"
 
 namespace kq::group {
@@ -160,6 +161,13 @@ void an_empty_group_can_be_removed(void**) {
   assert_null(f.group());
 }
 
+void an_empty_group_stays(void**) {
+  Driver driver;
+  driver.run([&](Writes& writes) { driver.shard->share().offsets_altered("g", {{topic_id, {0}}}, writes); });
+  driver.advance(driver.config.offsets_retention_check_interval * 3 + std::chrono::milliseconds(driver.config.offsets_retention_ms));
+  assert_non_null(driver.shard->groups().find<ShareGroup>("g"));
+}
+
 void setting_offsets_makes_a_group(void**) {
   Fixture f;
   assert_true(f.coordinator.check_empty("g") == Code::group_id_not_found);
@@ -268,6 +276,7 @@ int main() {
       cmocka_unit_test(strange_epochs_are_refused),
       cmocka_unit_test(who_is_silent_is_removed),
       cmocka_unit_test(an_empty_group_can_be_removed),
+      cmocka_unit_test(an_empty_group_stays),
       cmocka_unit_test(setting_offsets_makes_a_group),
       cmocka_unit_test(what_is_half_deleted_is_known),
       cmocka_unit_test(a_full_group_takes_nobody),
