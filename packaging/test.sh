@@ -43,6 +43,8 @@ fi
 dist=$(cd "$packaging/.." && pwd)/dist
 case_ok "the packages build" "$packaging/build.sh" deb || leave
 case_ok "lintian finds no error" lintian --allow-root --fail-on error "$dist"/*.changes
+# Compiles all that it carries once more, so not in the quick tier.
+[ "${KQ_TEST_TIER:-quick}" != full ] || case_ok "the Python wheel builds, and works by itself" "$packaging/wheel/build.sh"
 
 . "$packaging/test/root.sh"
 case_ok "a clean Debian is here" make_root || leave

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test.sh BUILD WORK: installs the Python package into an environment of its own in WORK, on the libkq of the build directory BUILD, and runs its
-# tests against an embedded broker and Apache Kafka.  Prints TAP.  KQ_TEST_TIER=full: a million records, and the wheel.
+# tests against an embedded broker and Apache Kafka.  Prints TAP.  KQ_TEST_TIER=full: a million records.
 set -u
 build=$(realpath "$1")
 mkdir -p "$2"
