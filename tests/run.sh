@@ -95,7 +95,7 @@ peer_suite() {
 # Each language's own tests, with its own tools, against kqd and Apache Kafka.  A test.sh gets the release build and a directory to work
 # in, prints TAP, and installs what it needs.
 bindings_suite() {
-  configure release && ninja -C "$builds/release" || { count <<<"fail bindings: libkq and kqd could not be built"; return; }
+  configure release && ninja -C "$builds/release" all-installed || { count <<<"fail bindings: libkq and kqd could not be built"; return; }
   local script output
   for script in bindings/*/test.sh; do
     output=$builds/$(basename "$(dirname "$script")").tap
