@@ -194,9 +194,10 @@ class GroupTest {
     String topic = Cluster.topic(2);
     TopicPartition zero = new TopicPartition(topic, 0);
     TopicPartition one = new TopicPartition(topic, 1);
+    long start = System.currentTimeMillis() - 20_000;             // older ones might not be retained
     try (KqProducer<String, String> producer = Cluster.producer(); KqConsumer<String, String> consumer = Cluster.consumer()) {
-      for (int i = 0; i < 10; i++) producer.send(new ProducerRecord<>(topic, 0, 1000L * (i + 1), null, "" + i));
-      producer.send(new ProducerRecord<>(topic, 1, 5000L, null, "other"));
+      for (int i = 0; i < 10; i++) producer.send(new ProducerRecord<>(topic, 0, start + 1000L * (i + 1), null, "" + i));
+      producer.send(new ProducerRecord<>(topic, 1, start + 5000L, null, "other"));
       producer.flush();
       consumer.assign(List.of(zero, one));
       consumer.seek(zero, 7);
@@ -213,9 +214,9 @@ class GroupTest {
       assertEquals(10, consumer.position(zero));
       assertEquals(Map.of(zero, 0L, one, 0L), consumer.beginningOffsets(List.of(zero, one)));
       assertEquals(Map.of(zero, 10L, one, 1L), consumer.endOffsets(List.of(zero, one)));
-      assertEquals(3, consumer.offsetsForTimes(Map.of(zero, 3500L)).get(zero).offset());
-      assertEquals(4000, consumer.offsetsForTimes(Map.of(zero, 3500L)).get(zero).timestamp());
-      assertNull(consumer.offsetsForTimes(Map.of(zero, 99_000L)).get(zero));
+      assertEquals(3, consumer.offsetsForTimes(Map.of(zero, start + 3500)).get(zero).offset());
+      assertEquals(start + 4000, consumer.offsetsForTimes(Map.of(zero, start + 3500)).get(zero).timestamp());
+      assertNull(consumer.offsetsForTimes(Map.of(zero, start + 99_000)).get(zero));
       assertEquals(0, consumer.currentLag(zero).orElse(0));
     }
   }
