@@ -21,6 +21,7 @@ std::span<const GroupMember::Action> ClassicMember::step(Instant now, const Even
 std::optional<Instant> ClassicMember::deadline() const {
   std::optional<Instant> first = state_ == State::waiting ? retry_at_ : std::nullopt;
   if (state_ == State::releasing && (!first || *release_by_ < *first)) first = release_by_;
+  if (state_ == State::stable && complete_by_ && (!first || *complete_by_ < *first)) first = complete_by_;
   if (heartbeats() && !asked_ && next_heartbeat_ && (!first || *next_heartbeat_ < *first)) first = next_heartbeat_;
   return first;
 }
@@ -33,6 +34,7 @@ void ClassicMember::on(const Tick&) {
     forget_membership(true);
     return then_ == Then::leave ? begin_leaving() : join();
   }
+  if (state_ == State::stable && complete_by_ && *complete_by_ <= now_) return rebalance();
   if (heartbeats() && !asked_ && next_heartbeat_ && *next_heartbeat_ <= now_) ask(Api::heartbeat, options_.session_timeout);
 }
 
@@ -149,6 +151,8 @@ void ClassicMember::give_up(Partitions going, Then then) {
 void ClassicMember::join() {
   again_ = false;
   members_.clear();
+  withheld_ = false;
+  complete_by_.reset();
   retry_at_.reset();
   state_ = State::joining;
   ask(Api::join, join_timeout());
@@ -280,8 +284,13 @@ void ClassicMember::compute() {
     if (known->second.partitions > 0) topics.insert(*known);
   }
   topics_assigned_ = topics_known_;
-  for (const auto& [member, partitions] : assign(assignor_, members_, topics))
+  size_t left = 0;
+  for (const auto& [name, topic] : topics) left += static_cast<size_t>(topic.partitions);
+  for (const auto& [member, partitions] : assign(assignor_, members_, topics)) {
+    left -= partitions.size();
     assignments_.emplace_back(member, encode_assignment(partitions));
+  }
+  withheld_ = left > 0;
   state_ = State::syncing;
   ask(Api::sync, join_timeout());
 }
@@ -339,6 +348,9 @@ void ClassicMember::take(Partitions assignment) {
   Partitions added = without(assignment, owned_), going = without(owned_, assignment);
   last_ = {assignment, generation_};
   owned_ = std::move(assignment);
+  // Who gives up what is withheld joins again, and so it finds its next owner.  A static member that is restarted in between does
+  // not: it gets the assignment as it is, and nobody gets the partition.
+  if (std::exchange(withheld_, false)) complete_by_ = now_ + options_.rebalance_timeout;
   if (members_.empty()) watch();
   if (!going.empty()) give_up(std::move(going), Then::join);
   if (!added.empty()) actions_.push_back(Assigned{std::move(added)});

@@ -104,6 +104,8 @@ class ClassicMember final : public GroupMember {
   AssignorTopics topics_known_;
   AssignorTopics topics_assigned_;  // as the current assignment was made with them
   std::vector<std::string> watched_;
+  bool withheld_ = false;  // the assignment leaves out partitions that their owners have to give up first
+  std::optional<Instant> complete_by_;
 
   // What requests point at.
   std::vector<Buffer> metadata_;
