@@ -19,4 +19,5 @@ rm -rf "$work"/reports-*
   "${maven[@]}" package "-Dkq.reports=$work/reports-kqd" &&
     python3 "$here/with_kafka.py" "$work/kafka" "${maven[@]}" surefire:test "-Dtest=!BrokerTest,!ExitTest" "-Dkq.reports=$work/reports-kafka"
 } >&2
+echo                                                        # Maven ends with colour codes and no end of line
 exec python3 "$here/tap.py" kqd="$work/reports-kqd" kafka="$work/reports-kafka"
