@@ -187,13 +187,7 @@ class AsyncConsumer(AnyConsumer):
     async def poll(self, timeout: float | None = None) -> _kq.Batch | Event | None:
         """A Batch of records, an Event, or None where there was nothing within the time."""
         await self.begin()
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (got := self._receive(0)) is None:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return None
-            await _waits.readable(self.fileno(), left)
-        return got
+        return await _waits.received(self, timeout)
 
     async def batches(self, timeout: float | None = None) -> AsyncIterator[_kq.Batch]:
         """Batches as they come; ends when there was none for `timeout` seconds."""

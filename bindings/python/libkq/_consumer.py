@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
@@ -17,8 +16,6 @@ from ._errors import KqError
 from ._events import Event
 from ._partitions import DEFAULT, EARLIEST, LATEST, Assignment, Offsets, PartitionLike, TopicPartition, after, to_commit
 from ._rows import statistics
-
-_LEFTOVER_SECONDS = 1.0
 
 Start = Union[str, int, datetime, None]
 OnEvent = Callable[[Event], object]
@@ -167,12 +164,7 @@ class AnyConsumer(_kq.Consumer):
                 self._release()
 
     def __del__(self) -> None:
-        try:
-            if not self.closed:
-                warnings.warn(f"unclosed {type(self).__name__}: use `with`, or call close()", ResourceWarning, source=self)
-                self._close_at_exit(_LEFTOVER_SECONDS)
-        except (AttributeError, KqError):
-            pass
+        _exit.drop(self)
 
 
 class Consumer(AnyConsumer):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import warnings
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
@@ -19,7 +18,6 @@ from ._rows import statistics
 
 # libkq waits so long at most within a send; the rest of max.block.ms is counted outside, where Ctrl-C works.
 _BLOCK_SLICE_MS = 100
-_LEFTOVER_SECONDS = 1.0
 
 
 class AnyProducer(_kq.Producer):
@@ -106,12 +104,7 @@ class AnyProducer(_kq.Producer):
                 self._ready()
 
     def __del__(self) -> None:
-        try:
-            if not self.closed:
-                warnings.warn(f"unclosed {type(self).__name__}: use `with`, or call close()", ResourceWarning, source=self)
-                self._close_at_exit(_LEFTOVER_SECONDS)
-        except (AttributeError, KqError):
-            pass
+        _exit.drop(self)
 
 
 class Producer(AnyProducer):

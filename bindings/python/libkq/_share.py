@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Literal
@@ -17,7 +16,6 @@ from ._events import Event
 
 Acknowledge = Literal["accept", "release", "reject", "renew"]
 _CODES = {"accept": 1, "release": 2, "reject": 3, "renew": 4}
-_LEFTOVER_SECONDS = 1.0
 
 
 class AnyShareConsumer(_kq.ShareConsumer):
@@ -78,12 +76,7 @@ class AnyShareConsumer(_kq.ShareConsumer):
                 self._release()
 
     def __del__(self) -> None:
-        try:
-            if not self.closed:
-                warnings.warn(f"unclosed {type(self).__name__}: use `with`, or call close()", ResourceWarning, source=self)
-                self._close_at_exit(_LEFTOVER_SECONDS)
-        except (AttributeError, KqError):
-            pass
+        _exit.drop(self)
 
 
 class ShareConsumer(AnyShareConsumer):
@@ -156,13 +149,7 @@ class AsyncShareConsumer(AnyShareConsumer):
 
     async def poll(self, timeout: float | None = None) -> _kq.Batch | Event | None:
         """A Batch of records, an Event, or None where there was nothing within the time."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (got := self._receive(0)) is None:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return None
-            await _waits.readable(self.fileno(), left)
-        return got
+        return await _waits.received(self, timeout)
 
     async def batches(self, timeout: float | None = None) -> AsyncIterator[_kq.Batch]:
         """Batches as they come; ends when there was none for `timeout` seconds."""

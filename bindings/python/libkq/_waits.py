@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
-from typing import Any
+from typing import Any, Protocol
 
 from . import _kq
+from ._events import Event
+
+
+class Receiver(Protocol):
+    def fileno(self) -> int: ...
+
+    def _receive(self, timeout: float | None, /) -> _kq.Batch | Event | None: ...
+
+
+async def received(receiver: Receiver, timeout: float | None) -> _kq.Batch | Event | None:
+    """What it gives, or None where there was nothing within the time."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while (got := receiver._receive(0)) is None:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            return None
+        await readable(receiver.fileno(), left)
+    return got
 
 
 async def call(name: str, handle: object, timeout: float | None, *arguments: Any) -> Any:

@@ -12,15 +12,11 @@ import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.consumer.SubscriptionPattern;
-import org.apache.kafka.common.Metric;
-import org.apache.kafka.common.MetricName;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.Uuid;
-import org.apache.kafka.common.metrics.KafkaMetric;
 
 /** What Consumer has twice, in terms of the call with the time-out or callback; and what libkq has not. */
-abstract class ConsumerOverloads<K, V> implements Consumer<K, V> {
+abstract class ConsumerOverloads<K, V> extends WithoutMetrics implements Consumer<K, V> {
   private static final long CLOSE_MS = 30_000;
 
   /** default.api.timeout.ms. */
@@ -143,27 +139,6 @@ abstract class ConsumerOverloads<K, V> implements Consumer<K, V> {
   public void close(CloseOptions options) {
     boolean leave = options.groupMembershipOperation() != CloseOptions.GroupMembershipOperation.REMAIN_IN_GROUP;
     close(options.timeout().orElse(Duration.ofMillis(CLOSE_MS)), leave);
-  }
-
-  /** Empty: libkq has none of Kafka's metrics. */
-  @Override
-  public Map<MetricName, ? extends Metric> metrics() {
-    return Map.of();
-  }
-
-  @Override
-  public Uuid clientInstanceId(Duration timeout) {
-    throw new UnsupportedOperationException("libkq sends no telemetry, so a client has no instance id");
-  }
-
-  @Override
-  public void registerMetricForSubscription(KafkaMetric metric) {
-    throw new UnsupportedOperationException("libkq sends no telemetry, so no metric can be added to it");
-  }
-
-  @Override
-  public void unregisterMetricFromSubscription(KafkaMetric metric) {
-    throw new UnsupportedOperationException("libkq sends no telemetry, so no metric can be taken from it");
   }
 
   @Override

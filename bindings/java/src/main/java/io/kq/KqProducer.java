@@ -22,18 +22,14 @@ import org.apache.kafka.clients.producer.ProducerInterceptor;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.Metric;
-import org.apache.kafka.common.MetricName;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
-import org.apache.kafka.common.metrics.KafkaMetric;
 import org.apache.kafka.common.serialization.Serializer;
 import org.apache.kafka.common.utils.Utils;
 
@@ -48,7 +44,7 @@ import org.apache.kafka.common.utils.Utils;
  *   <li>{@code metrics()} is empty, and {@code partitioner.class} is not there: set a record's partition instead.
  * </ul>
  */
-public final class KqProducer<K, V> implements Producer<K, V> {
+public final class KqProducer<K, V> extends WithoutMetrics implements Producer<K, V> {
   private static final AtomicInteger COUNT = new AtomicInteger();
   private static final Header[] NO_HEADERS = {};
   private static final int SLICE_MS = 100; // how long a call waits in libkq before it looks whether its thread was interrupted
@@ -343,27 +339,6 @@ public final class KqProducer<K, V> implements Producer<K, V> {
     checkOpen();
     if (cluster == null) cluster = new ClusterView(settings);
     return cluster;
-  }
-
-  /** Empty: libkq has none of Kafka's metrics. */
-  @Override
-  public Map<MetricName, ? extends Metric> metrics() {
-    return Map.of();
-  }
-
-  @Override
-  public Uuid clientInstanceId(Duration timeout) {
-    throw new UnsupportedOperationException("libkq sends no telemetry, so a client has no instance id");
-  }
-
-  @Override
-  public void registerMetricForSubscription(KafkaMetric metric) {
-    throw new UnsupportedOperationException("libkq sends no telemetry, so no metric can be added to it");
-  }
-
-  @Override
-  public void unregisterMetricFromSubscription(KafkaMetric metric) {
-    throw new UnsupportedOperationException("libkq sends no telemetry, so no metric can be taken from it");
   }
 
   private void checkOpen() {

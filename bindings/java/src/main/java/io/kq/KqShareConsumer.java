@@ -24,13 +24,10 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.ShareConsumer;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.Metric;
-import org.apache.kafka.common.MetricName;
 import org.apache.kafka.common.TopicIdPartition;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.errors.InvalidGroupIdException;
-import org.apache.kafka.common.metrics.KafkaMetric;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.utils.Utils;
 
@@ -42,7 +39,7 @@ import org.apache.kafka.common.utils.Utils;
  * With {@code explicit} each record is acknowledged by a call before the next poll; one that is renewed is given by that poll again.
  * What it does otherwise: {@code metrics()} is empty, and {@code wakeup} ends a poll, while a commit ends by its own time-out.
  */
-public final class KqShareConsumer<K, V> implements ShareConsumer<K, V> {
+public final class KqShareConsumer<K, V> extends WithoutMetrics implements ShareConsumer<K, V> {
   private static final System.Logger LOGGER = System.getLogger(KqShareConsumer.class.getName());
   private static final Cleaner CLEANER = Cleaner.create();
   private static final String MODE = "share.acknowledgement.mode";
@@ -294,29 +291,6 @@ public final class KqShareConsumer<K, V> implements ShareConsumer<K, V> {
   private Uuid topicId(String topic) {
     if (cluster == null) cluster = new ClusterView(settings);
     return cluster.topicId(topic, apiTimeout.toMillis());
-  }
-
-  // ---- what is not there -------------------------------------------------------------------------------------------------------
-
-  /** Empty: libkq has none of Kafka's metrics. */
-  @Override
-  public Map<MetricName, ? extends Metric> metrics() {
-    return Map.of();
-  }
-
-  @Override
-  public Uuid clientInstanceId(Duration timeout) {
-    throw new UnsupportedOperationException("libkq sends no telemetry, so a client has no instance id");
-  }
-
-  @Override
-  public void registerMetricForSubscription(KafkaMetric metric) {
-    throw new UnsupportedOperationException("libkq sends no telemetry, so no metric can be added to it");
-  }
-
-  @Override
-  public void unregisterMetricFromSubscription(KafkaMetric metric) {
-    throw new UnsupportedOperationException("libkq sends no telemetry, so no metric can be taken from it");
   }
 
   // ---- closing -----------------------------------------------------------------------------------------------------------------
