@@ -4,11 +4,13 @@
 // consumed record's key and value are read byte by byte into a sum.  What is measured begins after a warm-up, so connecting and
 // first allocations are left out.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
+#include <chrono>
 #include <cstring>
 #include <random>
 
-#include "cli/bench.hpp"
+#include "cli/command.hpp"
 #include "cli/line_reader.hpp"
 #include "cli/progress.hpp"
 #include "cli/table.hpp"
@@ -28,6 +30,31 @@ struct BenchOptions {
   std::optional<int> linger_ms;
   std::optional<int64_t> batch_bytes;
   bool statistics = false;
+};
+
+// Wall clock and processor time since it was started.
+class Meter {
+ public:
+  void start() {
+    wall_ = now();
+    usage_ = usage();
+  }
+  double wall() const { return now() - wall_; }
+  double user() const { return seconds(usage().ru_utime) - seconds(usage_.ru_utime); }
+  double system() const { return seconds(usage().ru_stime) - seconds(usage_.ru_stime); }
+
+ private:
+  static double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+  static double seconds(const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  }
+  static rusage usage() {
+    rusage usage = {};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage;
+  }
+  double wall_ = 0;
+  rusage usage_ = {};
 };
 
 void report(const Common& common, const Meter& meter, uint64_t records, uint64_t bytes, boost::json::object more) {

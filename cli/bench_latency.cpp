@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "cli/bench.hpp"
+#include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 
@@ -75,8 +75,6 @@ class LatencyBench {
 };
 
 int bench_latency(const Common& common, const LatencyOptions& options) {
-  Meter meter;
-  meter.start();
   std::vector<double> all = LatencyBench(common, options).run();
   if (all.empty()) return exit_interrupted;
   std::ranges::sort(all);
@@ -84,9 +82,7 @@ int bench_latency(const Common& common, const LatencyOptions& options) {
   const boost::json::object result = {{"records", all.size()},
                                       {"p50_us", quantile(0.5)},
                                       {"p99_us", quantile(0.99)},
-                                      {"max_us", all.back()},
-                                      {"cpu_user_seconds", meter.user()},
-                                      {"cpu_system_seconds", meter.system()}};
+                                      {"max_us", all.back()}};
   if (for_json(common.output))
     print_json(result);
   else
@@ -97,10 +93,10 @@ int bench_latency(const Common& common, const LatencyOptions& options) {
 
 }  // namespace
 
-void add_bench_latency(const Commands& commands, CLI::App* noun) {
+void add_bench_latency(const Commands& commands, CLI::App* bench) {
   auto options = std::make_shared<LatencyOptions>();
   options->acks = "all";
-  CLI::App* app = verb(commands, noun, "latency", "Send one record at a time to a consumer that waits for it", bench_latency, options);
+  CLI::App* app = verb(commands, bench, "latency", "Send one record at a time to a consumer that waits for it", bench_latency, options);
   app->add_option("topic", options->topic, "The topic, of which partition 0 is used; it has to be there")->required();
   app->add_option("-n,--records", options->records, "How many records")->capture_default_str()->check(CLI::PositiveNumber);
   app->add_option("-s,--size", options->size, "Bytes of a value, at least 8")->capture_default_str();

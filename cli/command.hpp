@@ -51,6 +51,7 @@ void add_consume(const Commands&);
 void add_group(const Commands&);
 void add_cluster(const Commands&);
 void add_bench(const Commands&);
+void add_bench_latency(const Commands&, CLI::App* bench);
 void add_config(const Commands&);
 void add_transaction(const Commands&);
 void add_acl(const Commands&);

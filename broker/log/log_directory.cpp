@@ -13,10 +13,6 @@ constexpr std::string_view delete_suffix = "-delete", stray_suffix = "-stray";
 constexpr const char* metadata_topic = "__cluster_metadata";
 constexpr size_t name_bytes_max = 255;               // of a file
 
-bool ends_with(std::string_view name, std::string_view end) {
-  return name.size() >= end.size() && name.substr(name.size() - end.size()) == end;
-}
-
 // Points of the metadata log are its snapshots' business, as in Kafka: the checkpoint files never name it.
 bool checkpointed(const TopicPartition& name) { return name.topic != metadata_topic; }
 
@@ -58,11 +54,11 @@ Status LogDirectory::look_around() {
   if (!meta_) KQ_TRY(refuse_foreign(entries));
   for (const DirectoryEntry& entry : entries) {
     if (!entry.is_directory) continue;
-    if (ends_with(entry.name, delete_suffix)) {
+    if (entry.name.ends_with(delete_suffix)) {
       removals_.push_back({path_of(entry.name), 0});
     } else if (const auto name = TopicPartition::parse(entry.name)) {
       known_[*name].present = true;
-    } else if (ends_with(entry.name, stray_suffix)) {
+    } else if (entry.name.ends_with(stray_suffix)) {
       context_.logger.warning("log", path_of(entry.name) + " was set aside, as no topic had it: remove it if nobody misses its records");
     } else if (entry.name != "lost+found") {
       context_.logger.warning("log", path_of(entry.name) + " is no partition's directory: it is left alone");
@@ -75,7 +71,7 @@ Status LogDirectory::look_around() {
 Status LogDirectory::refuse_foreign(const std::vector<DirectoryEntry>& entries) const {
   for (const DirectoryEntry& entry : entries) {
     if (entry.name == checkpoint_file::lock || entry.name == "lost+found" || entry.name == "bootstrap.checkpoint" ||
-        entry.name == std::string(metadata_topic) + "-0" || ends_with(entry.name, ".tmp"))
+        entry.name == std::string(metadata_topic) + "-0" || entry.name.ends_with(".tmp"))
       continue;
     return Error{own_code::data, path() + " holds '" + entry.name + "' and no meta.properties, so it is no broker's data directory: "
                                  "choose an empty or a new one, or restore its meta.properties"};
@@ -342,7 +338,7 @@ std::vector<std::function<void()>> LogDirectory::due_removals(int64_t now_ms) {
   std::vector<std::function<void()>> jobs;
   for (auto it = due; it != removals_.end(); ++it) {
     jobs.push_back([files = &context_.files(), logger = &context_.logger, path = it->path] {
-      Status removed = ends_with(path, delete_suffix) ? files->remove_tree(path) : files->remove(path);
+      Status removed = path.ends_with(delete_suffix) ? files->remove_tree(path) : files->remove(path);
       if (!removed) logger->warning("log", removed.error().message() + "; it is tried again after the next start");
     });
   }

@@ -10,10 +10,6 @@ namespace {
 constexpr int64_t never = std::numeric_limits<int64_t>::max();
 constexpr const char* segment_suffixes[] = {suffix::log, suffix::offset_index, suffix::time_index, suffix::txn_index};
 
-bool ends_with(std::string_view name, std::string_view end) {
-  return name.size() >= end.size() && name.substr(name.size() - end.size()) == end;
-}
-
 bool is_segment_file(const OffsetName& name) {
   return std::find(std::begin(segment_suffixes), std::end(segment_suffixes), name.rest) != std::end(segment_suffixes);
 }
@@ -78,8 +74,8 @@ Result<std::vector<std::string>> Log::settle_leftovers() {
   int64_t cleaned_from = never;
   for (const DirectoryEntry& entry : entries) {
     if (entry.is_directory) continue;
-    const bool cleaned = ends_with(entry.name, suffix::cleaned);
-    const bool leftover = cleaned || ends_with(entry.name, suffix::deleted) || ends_with(entry.name, ".tmp");
+    const bool cleaned = entry.name.ends_with(suffix::cleaned);
+    const bool leftover = cleaned || entry.name.ends_with(suffix::deleted) || entry.name.ends_with(".tmp");
     (leftover ? leftovers : names).push_back(entry.name);
     if (const auto parsed = parse_offset_name(entry.name); cleaned && parsed) cleaned_from = std::min(cleaned_from, parsed->offset);
   }
@@ -88,7 +84,7 @@ Result<std::vector<std::string>> Log::settle_leftovers() {
   bool swapped = false;
   for (std::string& name : names) {
     const auto parsed = parse_offset_name(name);
-    const bool swap = parsed && ends_with(name, suffix::swap);
+    const bool swap = parsed && name.ends_with(suffix::swap);
     if (swap && parsed->offset >= cleaned_from) {
       KQ_TRY(context_.files().remove(options_.directory + "/" + name));
       continue;
@@ -126,7 +122,7 @@ Status Log::finish_swap(std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const auto parsed = parse_offset_name(name);
     const std::string path = options_.directory + "/" + name;
-    if (parsed && ends_with(name, suffix::swap)) {
+    if (parsed && name.ends_with(suffix::swap)) {
       kept.push_back(name.substr(0, name.size() - std::string_view(suffix::swap).size()));
       continue;
     }
@@ -137,7 +133,7 @@ Status Log::finish_swap(std::vector<std::string>& names) {
     }
   }
   for (const std::string& name : names) {
-    if (!ends_with(name, suffix::swap)) continue;
+    if (!name.ends_with(suffix::swap)) continue;
     const std::string final_name = name.substr(0, name.size() - std::string_view(suffix::swap).size());
     KQ_TRY(context_.files().rename(options_.directory + "/" + name, options_.directory + "/" + final_name));
   }

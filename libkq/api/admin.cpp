@@ -4,6 +4,7 @@
 
 #include "libkq/api/config.hpp"
 #include "libkq/api/handle.hpp"
+#include "libkq/client/ending.hpp"
 
 using namespace kq;
 using namespace kq::api;
@@ -89,9 +90,7 @@ kq_error* kq_admin_new_on(kq_loop* loop, const kq_config* config, kq_admin** out
 void kq_admin_free(kq_admin* admin) {
   if (admin && !admin->forked()) {
     kq_error_free(guard([&]() -> Status {
-      admin->driver()->run([&] { admin->admin->close(); });
-      admin->admin.reset();
-      end_cluster(*admin->driver(), admin->cluster);
+      client::end_client(*admin->driver(), admin->admin, admin->cluster);
       return {};
     }));
   }

@@ -1,40 +1,15 @@
 // kq_consumer: the handle.  Its calls are in consumer.cpp, those about groups in group.cpp.
 #pragma once
 
-#include "libkq/api/handle.hpp"
+#include "libkq/api/consumer_handle.hpp"
 #include "libkq/client/consumer.hpp"
-#include "libkq/client/ending.hpp"
 
-struct kq_consumer : kq::api::Handle {
+struct kq_consumer : kq::api::ConsumerHandle<kq::client::Consumer> {
   kq_consumer(std::shared_ptr<kq::client::Driver> on, std::shared_ptr<kq::client::Cluster> of, const kq::client::Config& config)
-      : Handle(std::move(on)),
-        cluster(std::move(of)),
-        consumer(std::make_shared<kq::client::Consumer>(driver(), cluster, config)),
-        api_timeout(config.api_timeout),
+      : ConsumerHandle(std::move(on), std::move(of), config),
         isolation_level(config.isolation == kq::client::Isolation::read_committed) {}
 
-  kq::Instant deadline(int32_t timeout_ms) const {
-    return timeout_ms < 0 ? kq::Clock::now() + api_timeout : kq::client::deadline_after(timeout_ms);
-  }
-  void close() {
-    if (std::exchange(closed, true)) return;
-    kq::client::end_client(*driver(), consumer, cluster);
-  }
-  // The same with manners.
-  kq::Status end(kq::Instant by) {
-    if (closed) return {};
-    auto ended = driver()->await<bool>([&] { return consumer->end(by); });
-    close();
-    KQ_TRY(std::move(ended));
-    return {};
-  }
-
-  std::shared_ptr<kq::client::Cluster> cluster;
-  const std::shared_ptr<kq::client::Consumer> consumer;
-  const kq::Duration api_timeout;
   const int8_t isolation_level;
-  std::mutex closing;
-  bool closed = false;
 };
 
 namespace kq::api {

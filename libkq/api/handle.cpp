@@ -33,11 +33,4 @@ Result<std::shared_ptr<client::Cluster>> make_cluster(client::Driver& driver, co
                                driver.logger(config.log_descriptor, config.log_level), std::move(options));
 }
 
-void end_cluster(client::Driver& driver, std::shared_ptr<client::Cluster>& cluster) {
-  constexpr int turns_max = 10000;                   // a name that is being resolved may take longer: then the loop keeps it
-  driver.run([&] { cluster->close(); });
-  for (int turn = 0; cluster.use_count() > 1 && turn < turns_max; ++turn) driver.run([] {});
-  driver.run([&] { cluster.reset(); });
-}
-
 }  // namespace kq::api

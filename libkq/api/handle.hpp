@@ -38,9 +38,8 @@ Error forked_error();
 std::shared_ptr<client::Driver> make_driver(kq_loop* loop);          // the loop's, or one with a thread of its own
 SocketOptions socket_options(const client::Config&);
 
-// A cluster that this handle alone uses.  Ending it waits until nothing of it runs on the loop any more.
+// A cluster that this handle alone uses, until client::end_client.
 Result<std::shared_ptr<client::Cluster>> make_cluster(client::Driver&, const client::Config&);
-void end_cluster(client::Driver&, std::shared_ptr<client::Cluster>&);
 
 // Runs the body of a call on a handle, which may be const.
 template <class Kind, class Body>

@@ -187,12 +187,12 @@ kq_error* kq_producer_close(kq_producer* producer, int32_t timeout_ms) {
   return guard_handle(producer, [&]() -> Status {
     client::Producer& of = *producer->producer;
     const std::lock_guard lock(producer->closing);
-    abort_open_transaction(producer, std::min(client::deadline_after(timeout_ms), Clock::now() + producer->api_timeout));
+    const Instant deadline = client::deadline_after(timeout_ms);
+    abort_open_transaction(producer, std::min(deadline, Clock::now() + producer->api_timeout));
     of.begin_close();
     const uint64_t ticket = of.begin_flush();
-    const bool done = producer->driver()->wait(of.progress(), client::deadline_after(timeout_ms), [&] { return of.flushed(ticket); });
+    const bool done = producer->driver()->wait(of.progress(), deadline, [&] { return of.flushed(ticket); });
     const size_t left = of.pending();
-    const Instant deadline = client::deadline_after(timeout_ms);
     (void)producer->driver()->await<bool>([&] { return of.engine().end_telemetry(deadline); });
     of.abandon();
     producer->driver()->wait(of.progress(), Instant::max(), [&] { return of.closed(); });

@@ -284,13 +284,13 @@ void ClassicMember::compute() {
     if (known->second.partitions > 0) topics.insert(*known);
   }
   topics_assigned_ = topics_known_;
-  size_t left = 0;
-  for (const auto& [name, topic] : topics) left += static_cast<size_t>(topic.partitions);
+  size_t unassigned = 0;
+  for (const auto& [name, topic] : topics) unassigned += static_cast<size_t>(topic.partitions);
   for (const auto& [member, partitions] : assign(assignor_, members_, topics)) {
-    left -= partitions.size();
+    unassigned -= partitions.size();
     assignments_.emplace_back(member, encode_assignment(partitions));
   }
-  withheld_ = left > 0;
+  withheld_ = unassigned > 0;
   state_ = State::syncing;
   ask(Api::sync, join_timeout());
 }

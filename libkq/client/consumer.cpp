@@ -89,10 +89,8 @@ void Consumer::start_telemetry() {
   if (coordinated_) resource.push_back({"group_id", group_.group_id});
   if (group_.instance_id) resource.push_back({"group_instance_id", *group_.instance_id});
   if (!group_.rack.empty()) resource.push_back({"client_rack", group_.rack});
-  telemetry_ = std::make_shared<Telemetry>(cluster_, "org.apache.kafka.consumer.", std::move(resource), [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    return self ? self->measure() : Measurements{};
-  });
+  telemetry_ = std::make_shared<Telemetry>(cluster_, "org.apache.kafka.consumer.", std::move(resource),
+                                           measured_by(weak_from_this(), &Consumer::measure));
   telemetry_->start();
 }
 
@@ -101,9 +99,7 @@ Measurements Consumer::measure() const {
   Measurements seen;
   seen.counts = {{"connection.creation", cluster_->connections_made()}, {"fetch.manager.records.consumed", now.records},
                  {"fetch.manager.bytes.consumed", now.bytes}};
-  Histogram fetches;
-  for (const auto& [id, node] : now.nodes) fetches.add(node.latency_us);
-  seen.times = {{"fetch.manager.fetch.latency", fetches}, {"coordinator.commit.latency", commit_us_}};
+  seen.times = {{"fetch.manager.fetch.latency", latency_of_all(now.nodes)}, {"coordinator.commit.latency", commit_us_}};
   seen.levels = {{"coordinator.assigned.partitions", static_cast<double>(now.partitions.size())}};
   seen.nodes = now.nodes;
   return seen;

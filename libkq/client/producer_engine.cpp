@@ -104,10 +104,8 @@ void ProducerEngine::start() {
 void ProducerEngine::start_telemetry() {
   std::vector<Label> resource;
   if (transaction_) resource.push_back({"transactional_id", transaction_->id()});
-  telemetry_ = std::make_shared<Telemetry>(cluster_, "org.apache.kafka.producer.", std::move(resource), [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    return self ? self->measure() : Measurements{};
-  });
+  telemetry_ = std::make_shared<Telemetry>(cluster_, "org.apache.kafka.producer.", std::move(resource),
+                                           measured_by(weak_from_this(), &ProducerEngine::measure));
   telemetry_->start();
 }
 

@@ -188,11 +188,8 @@ void ShareConsumer::poll_resumed() {
 void ShareConsumer::start_telemetry() {
   std::vector<Label> resource{{"group_id", group_.group_id}};
   if (!group_.rack.empty()) resource.push_back({"client_rack", group_.rack});
-  telemetry_ =
-      std::make_shared<Telemetry>(cluster_, "org.apache.kafka.consumer.", std::move(resource), [weak = weak_from_this()] {
-        const auto self = weak.lock();
-        return self ? self->measure() : Measurements{};
-      });
+  telemetry_ = std::make_shared<Telemetry>(cluster_, "org.apache.kafka.consumer.", std::move(resource),
+                                           measured_by(weak_from_this(), &ShareConsumer::measure));
   telemetry_->start();
 }
 
@@ -206,9 +203,7 @@ Measurements ShareConsumer::measure() const {
                  {"share.fetch.manager.bytes.consumed", now.bytes},
                  {"share.fetch.manager.acknowledgements.send", acknowledged},
                  {"share.fetch.manager.acknowledgements.error", now.counts.failed}};
-  Histogram fetches;
-  for (const auto& [id, node] : now.nodes) fetches.add(node.latency_us);
-  seen.times = {{"share.fetch.manager.fetch.latency", fetches}};
+  seen.times = {{"share.fetch.manager.fetch.latency", latency_of_all(now.nodes)}};
   seen.nodes = now.nodes;
   return seen;
 }

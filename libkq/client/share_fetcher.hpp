@@ -172,6 +172,8 @@ class ShareFetcher {
   bool say(Part&, int64_t first, int64_t last, ShareAck, bool of_handed_out);
   void release_unread(const ShareSlice&);
   void trouble(Part&, Code, std::string_view said);
+  template <class Response>
+  bool accepted(Node&, const Response&);
   void refused(Node&, Code, std::string_view said);
   void settle(Node&, const SharePart&, const std::optional<Error>&);
   void settle_all(Node&, const std::optional<Error>&);

@@ -35,16 +35,23 @@ void ShareFetcher::on(const Metadata& event) {
   }
 }
 
+// What every answer tells of the session.  False: it refuses the request as a whole.
+template <class Response>
+bool ShareFetcher::accepted(Node& node, const Response& response) {
+  if (response.error_code != Code::none) return refused(node, response.error_code, response.error_message.value_or("")), false;
+  node.session.answered();
+  node.failures = 0;
+  if (response.throttle_time_ms > 0) node.retry_at = now_ + std::chrono::milliseconds(response.throttle_time_ms);
+  if (response.acquisition_lock_timeout_ms > 0) lock_timeout_ms_ = response.acquisition_lock_timeout_ms;
+  return true;
+}
+
 void ShareFetcher::on(const Fetched& event) {
   Node& node = node_of(event.node);
   if (!node.fetching) return;
   node.busy = node.fetching = false;
   const ShareFetchResponse& response = event.response;
-  if (response.error_code != Code::none) return refused(node, response.error_code, response.error_message.value_or(""));
-  node.session.answered();
-  node.failures = 0;
-  if (response.throttle_time_ms > 0) node.retry_at = now_ + std::chrono::milliseconds(response.throttle_time_ms);
-  if (response.acquisition_lock_timeout_ms > 0) lock_timeout_ms_ = response.acquisition_lock_timeout_ms;
+  if (!accepted(node, response)) return;
   for (const auto& topic : response.responses) {
     for (const auto& data : topic.partitions) {
       const SharePart key{topic.topic_id, data.partition_index};
@@ -94,11 +101,7 @@ void ShareFetcher::on(const Acknowledged& event) {
   Node& node = node_of(event.node);
   node.busy = false;
   const ShareAcknowledgeResponse& response = event.response;
-  if (response.error_code != Code::none) return refused(node, response.error_code, response.error_message.value_or(""));
-  node.session.answered();
-  node.failures = 0;
-  if (response.throttle_time_ms > 0) node.retry_at = now_ + std::chrono::milliseconds(response.throttle_time_ms);
-  if (response.acquisition_lock_timeout_ms > 0) lock_timeout_ms_ = response.acquisition_lock_timeout_ms;
+  if (!accepted(node, response)) return;
   for (const auto& topic : response.responses) {
     for (const auto& data : topic.partitions) {
       const SharePart key{topic.topic_id, data.partition_index};

@@ -95,6 +95,12 @@ struct NodeTraffic {
 };
 using NodesTraffic = std::map<int32_t, NodeTraffic>;
 
+inline Histogram latency_of_all(const NodesTraffic& nodes) {
+  Histogram all;
+  for (const auto& [id, node] : nodes) all.add(node.latency_us);
+  return all;
+}
+
 // What has gone to, or come from, one partition.
 struct PartitionTraffic {
   uint64_t records = 0, failed_records = 0, batches = 0, bytes = 0, retries = 0;

@@ -49,4 +49,13 @@ class Telemetry : public std::enable_shared_from_this<Telemetry> {
   Broadcast wake_;
 };
 
+// Asks `owner` as long as it is there.
+template <class Owner>
+std::function<Measurements()> measured_by(std::weak_ptr<Owner> owner, Measurements (Owner::*measure)() const) {
+  return [owner = std::move(owner), measure] {
+    const auto held = owner.lock();
+    return held ? (held.get()->*measure)() : Measurements{};
+  };
+}
+
 }  // namespace kq::client

@@ -41,7 +41,7 @@ struct Plan {
                     {"group.consumer.heartbeat.interval.ms", "1000"},
                     {"transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"}};
     world.network.delay_max = std::chrono::microseconds(200 + random.below(random.one_in(4) ? 200'000 : 20'000));
-    if (!calm) draw_faults();
+    if (!calm) world.draw_faults(random);
     draw_group("a");
     if (random.one_in(2)) draw_group("b");
     client = {{"request.timeout.ms", std::to_string(random.one_in(2) ? 3000 : 8000 + random.below(8000))},
@@ -52,13 +52,6 @@ struct Plan {
               {"heartbeat.interval.ms", "1000"},
               {"session.timeout.ms", std::to_string(6000 + random.below(4000))}};
     restart_at_end = random.one_in(2);
-  }
-
-  void draw_faults() {
-    world.network.cut_one_in = random.one_in(3) ? 0 : 10 + random.below(300);
-    world.network.silence_one_in = random.one_in(2) ? 0 : 50 + random.below(500);
-    world.network.refuse_one_in = random.one_in(2) ? 0 : 2 + random.below(8);
-    world.operations_per_life = random.one_in(3) ? 0 : 100 + random.below(600);
   }
 
   void draw_group(const std::string& name) {

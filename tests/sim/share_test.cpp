@@ -37,12 +37,7 @@ struct Plan {
                     {"group.share.min.record.lock.duration.ms", "1000"},
                     {"group.share.record.lock.duration.ms", calm ? "60000" : std::to_string(2000 + random.below(10'000))}};
     world.network.delay_max = std::chrono::microseconds(200 + random.below(random.one_in(4) ? 200'000 : 20'000));
-    if (!calm) {
-      world.network.cut_one_in = random.one_in(3) ? 0 : 10 + random.below(300);
-      world.network.silence_one_in = random.one_in(2) ? 0 : 50 + random.below(500);
-      world.network.refuse_one_in = random.one_in(2) ? 0 : 2 + random.below(8);
-      world.operations_per_life = random.one_in(3) ? 0 : 100 + random.below(600);
-    }
+    if (!calm) world.draw_faults(random);
     client = {{"group.id", group},
               {"share.acknowledgement.mode", "explicit"},
               {"share.acquire.mode", random.one_in(2) ? "batch_optimized" : "record_limit"},

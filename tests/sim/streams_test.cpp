@@ -36,11 +36,7 @@ struct Plan {
                     {"group.streams.num.standby.replicas", std::to_string(random.below(3))},
                     {"group.streams.initial.rebalance.delay.ms", random.one_in(2) ? "0" : "3000"}};
     world.network.delay_max = std::chrono::microseconds(200 + random.below(20'000));
-    if (calm) return;
-    world.network.cut_one_in = random.one_in(3) ? 0 : 10 + random.below(300);
-    world.network.silence_one_in = random.one_in(2) ? 0 : 50 + random.below(500);
-    world.network.refuse_one_in = random.one_in(2) ? 0 : 2 + random.below(8);
-    world.operations_per_life = random.one_in(3) ? 0 : 100 + random.below(600);
+    if (!calm) world.draw_faults(random);
   }
 
   Random random;

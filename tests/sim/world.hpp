@@ -50,6 +50,14 @@ struct WorldOptions {
   // its disk keeps all that was written.
   uint64_t operations_per_life = 0;
   broker::Settings broker{};                     // over the defaults of a simulated broker
+
+  // What breaks, and how often, where a seed says that anything does.
+  void draw_faults(Random& random) {
+    network.cut_one_in = random.one_in(3) ? 0 : 10 + random.below(300);
+    network.silence_one_in = random.one_in(2) ? 0 : 50 + random.below(500);
+    network.refuse_one_in = random.one_in(2) ? 0 : 2 + random.below(8);
+    operations_per_life = random.one_in(3) ? 0 : 100 + random.below(600);
+  }
 };
 
 // A consumer in its application's process; destroying it is that process's death, without a word to anybody.
