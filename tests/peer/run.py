@@ -10,6 +10,7 @@
 --jobs    cases that run side by side (default: 2); each is a process of its own
 WORD      run only the cases whose name contains it; --list prints the names
 
+KQ_TEST_TIER=full runs the long cases too, which are otherwise run only by name.
 Prints TAP.  KQ_PEER_CACHE holds what is downloaded once (default: ~/.cache/kq-tests); KQ_KAFKA_LIBS names a folder that
 holds the jars already.
 """
@@ -30,6 +31,7 @@ sys.path.insert(0, str(HERE))
 from kqpeer import downloads  # noqa: E402
 
 CASE_SECONDS_MAX = 300
+FULL = os.environ.get("KQ_TEST_TIER") == "full"
 
 
 def arguments():
@@ -54,7 +56,7 @@ def chosen_cases(options):
             continue
         if options.broker == "both" and case.broker == "kafka" and not case.always:
             continue
-        if not options.words or any(word in case.name for word in options.words):
+        if any(word in case.name for word in options.words) or not options.words and (FULL or not case.full):
             yield case
 
 

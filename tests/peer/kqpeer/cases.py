@@ -5,7 +5,8 @@
 
 A case gets the setting (directories, brokers that go away by themselves) and a started broker, or none with `broker=False`.
 on=BOTH makes two of it: Apache Kafka's expectation is seen first, then kqd has to meet it.  `always` runs a case against
-Apache Kafka in every run, not only when asked for: those that are about kq's own client.
+Apache Kafka in every run, not only when asked for: those that are about kq's own client.  `full` names the brokers on which a
+case is long, and runs in the full tier or when it is asked for by name.
 """
 
 KQD, KAFKA = "kqd", "kafka"
@@ -14,8 +15,8 @@ ALL = []
 
 
 class Case:
-    def __init__(self, name, broker, always, start, config, body):
-        self.name, self.broker, self.always = name, broker, always
+    def __init__(self, name, broker, always, full, start, config, body):
+        self.name, self.broker, self.always, self.full = name, broker, always, full
         self.start, self.config, self.body = start, config, body
 
     def run(self, setting):
@@ -29,10 +30,10 @@ class Case:
             broker.stop()
 
 
-def case(name, on=BOTH, always=False, start=True, config=()):
+def case(name, on=BOTH, always=False, full=(), start=True, config=()):
     def register(body):
         for broker in (on if isinstance(on, tuple) else (on,)):
-            ALL.append(Case(f"{broker}: {name}", broker, always, start, config, body))
+            ALL.append(Case(f"{broker}: {name}", broker, always, broker in full, start, config, body))
         return body
 
     return register

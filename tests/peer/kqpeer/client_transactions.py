@@ -52,7 +52,7 @@ def fenced(setting, broker):
     assert committed(kq, "t") == ["new", "old"]
 
 
-@case("libkq transforms each record once, whenever it is killed", on=(KAFKA, KQD), always=True,
+@case("libkq transforms each record once, whenever it is killed", on=(KAFKA, KQD), always=True, full=(KAFKA,),
       config={"group.initial.rebalance.delay.ms": "0", "group.min.session.timeout.ms": "1000"})
 def exactly_once(setting, broker):
     """The coordinator lets a member go when its session has ended, so each new one waits for that."""

@@ -208,7 +208,7 @@ def retention_leaves_the_same(setting, _):
     same(wanted, expire(setting, KQD))
 
 
-@case("a compacted directory changes hands: Apache Kafka goes on where kqd's cleaner stopped, and kqd where Kafka's did", on=KQD, start=False)
+@case("a compacted directory changes hands: Apache Kafka goes on where kqd's cleaner stopped, and kqd where Kafka's did", on=KQD, full=(KQD,), start=False)
 def compacted_directory_changes_hands(setting, _):
     for first_kind, second_kind in ((KQD, KAFKA), (KAFKA, KQD)):
         first = setting.broker(first_kind, OFTEN)

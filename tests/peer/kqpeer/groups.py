@@ -135,7 +135,7 @@ def share_with(setting, broker, other, protocol):
         second.kill()
 
 
-@case("kq's members share a group with librdkafka's, and one is killed", on=(KAFKA, KQD), always=True)
+@case("kq's members share a group with librdkafka's, and one is killed", on=(KAFKA, KQD), always=True, full=(KAFKA,))
 def with_librdkafka(setting, broker):
     share_with(setting, broker, lambda group, topic: ConfluentMember(broker, group, topic), "classic")
 
@@ -149,7 +149,7 @@ SHORT_SESSIONS = {
 }
 
 
-@case("kq's members share a group of the new protocol with librdkafka's", on=(KAFKA, KQD), always=True, config=SHORT_SESSIONS)
+@case("kq's members share a group of the new protocol with librdkafka's", on=(KAFKA, KQD), always=True, full=(KAFKA,), config=SHORT_SESSIONS)
 def with_librdkafka_848(setting, broker):
     from confluent_kafka import Consumer
 
@@ -191,7 +191,7 @@ def with_java_members(setting, broker):
         with_java(setting, broker, assignor)
 
 
-@case("kq reads on from where its group has committed, over a restart of the broker and a kill", on=(KAFKA, KQD), always=True)
+@case("kq reads on from where its group has committed, over a restart of the broker and a kill", on=(KAFKA, KQD), always=True, full=(KAFKA,))
 def resumes(setting, broker):
     kq = Command(setting, broker)
     create_topic(broker, "resumed", PARTITIONS)

@@ -140,6 +140,7 @@ def as_of_3_9(broker):
 @case(
     "kqd starts on a directory of release 3.9 whose voters stand in the properties, and Apache Kafka takes it back",
     on=KQD,
+    full=(KQD,),
     start=False,
 )
 def older_kafka_to_kqd(setting, _):

@@ -11,6 +11,14 @@ from kqpeer.main_job import create_topic
 from kqpeer.share import configure, consume, produce, values
 
 PATIENCE_SECONDS = 120
+SHORT_LOCKS = {
+    "group.share.min.record.lock.duration.ms": "1000",
+    "group.share.record.lock.duration.ms": "3000",
+    "group.share.min.session.timeout.ms": "3000",
+    "group.share.session.timeout.ms": "6000",
+    "group.share.min.heartbeat.interval.ms": "500",
+    "group.share.heartbeat.interval.ms": "500",
+}
 
 
 class Member:
@@ -69,7 +77,7 @@ def acknowledged(setting, broker):
     assert after.rows() == [("last", 1, "accepted")], after.rows()
 
 
-@case("members of libkq and of Java share each record once", on=(KAFKA, KQD), always=True)
+@case("members of libkq and of Java share each record once", on=(KAFKA, KQD), always=True, full=(KAFKA,))
 def beside_java(setting, broker):
     prepared(broker)
     members = [Member(setting, broker, "g", "t", f"member{i}") for i in range(2)]
@@ -90,7 +98,7 @@ def beside_java(setting, broker):
             member.kill()
 
 
-@case("what a killed member of libkq held comes to another", on=(KAFKA, KQD), always=True)
+@case("what a killed member of libkq held comes to another", on=(KAFKA, KQD), always=True, full=(KAFKA,), config=SHORT_LOCKS)
 def killed(setting, broker):
     prepared(broker)
     members = [Member(setting, broker, "g", "t", f"member{i}") for i in range(2)]
