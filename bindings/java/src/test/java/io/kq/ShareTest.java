@@ -253,7 +253,9 @@ class ShareTest {
   @ParameterizedTest
   @EnumSource
   void wakeupEndsAPoll(Client client) throws InterruptedException {
+    send(0, 1);
     try (ShareConsumer<String, String> member = member(client)) {
+      some(member);                                           // Kafka's fails to close when it has not joined yet
       Thread other = new Thread(member::wakeup);
       other.start();
       assertThrows(WakeupException.class, () -> Cluster.until(() -> !member.poll(Duration.ofSeconds(20)).isEmpty()));
