@@ -116,7 +116,10 @@ awaitable<Result<std::shared_ptr<Connection>>> Cluster::connect_link(std::shared
   for (;;) {
     if (closed_) co_return closed_error();
     if (link->usable()) co_return link->connection;
-    if (link->attempts_ended != attempts) co_return *link->failure;
+    if (link->attempts_ended != attempts) {
+      // Without a failure: one that was made has ended already, and on_end() has not yet told it.
+      co_return link->failure.value_or(Error{own_code::transport, "the connection ended as soon as it was made", Verdict::retry});
+    }
     begin_connecting(link);
     const bool in_time = co_await changed_.wait_until(loop_, deadline);
     if (in_time) continue;

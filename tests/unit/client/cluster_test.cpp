@@ -79,6 +79,12 @@ awaitable<void> ask(std::shared_ptr<Cluster> cluster, Target target, Duration wi
   outcome = reply ? "well" : reply.error().message();
 }
 
+awaitable<void> reach(std::shared_ptr<Cluster> cluster, bool then_close, std::string& outcome) {
+  const auto made = co_await cluster->connect(at_node(1), Channel::data, Clock::now() + 5s);
+  outcome = made ? "well" : made.error().message();
+  if (made && then_close) (*made)->close(Error(own_code::transport, "closed by its first user"));
+}
+
 }  // namespace
 
 static void it_learns_nodes_and_wanted_topics(void**) {
@@ -312,6 +318,17 @@ static void an_attempt_that_succeeds_ends_the_back_off(void**) {
   assert_non_null(scene.cluster->connection(1, Channel::data));
 }
 
+static void a_connection_that_somebody_ends_as_it_is_made_is_an_error_to_others(void**) {
+  Scene scene(1);
+  scene.pass(1s);
+  std::string first, second;
+  scene.loop.spawn(reach(scene.cluster, true, first));
+  scene.loop.spawn(reach(scene.cluster, false, second));
+  scene.pass(1s);
+  assert_string_equal(first.c_str(), "well");
+  assert_string_equal(second.c_str(), "the connection ended as soon as it was made");
+}
+
 static void all_addresses_of_a_name_are_tried_in_turn(void**) {
   ClusterOptions options;
   options.setup_timeout = 5s;
@@ -406,6 +423,7 @@ int main() {
       cmocka_unit_test(a_broker_may_ask_to_begin_from_bootstrap_servers),
       cmocka_unit_test(attempts_to_connect_back_off_with_jitter),
       cmocka_unit_test(an_attempt_that_succeeds_ends_the_back_off),
+    cmocka_unit_test(a_connection_that_somebody_ends_as_it_is_made_is_an_error_to_others),
       cmocka_unit_test(all_addresses_of_a_name_are_tried_in_turn),
       cmocka_unit_test(a_name_is_resolved_anew_when_its_addresses_have_failed_or_its_connection_has_ended),
       cmocka_unit_test(bootstrap_servers_can_stand_for_the_hosts_behind_their_names),
